@@ -1,0 +1,206 @@
+"""Text to tokens; names may contain spaces, so the longest name known in scope wins at every word."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from compensation.feel.errors import FeelError, Origin, Position
+from compensation.feel.values import MAX_DIGITS
+
+KEYWORDS = frozenset({"if", "then", "else", "and", "or", "not", "between", "in", "null", "true", "false"})
+_OPERATORS = ("**", "..", "<=", ">=", "!=", "<", ">", "=", "+", "-", "*", "/", "(", ")", "[", "]", ",")
+_DIGITS = frozenset("0123456789")
+_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "n": "\n", "t": "\t", "r": "\r"}
+_LOOKALIKES = {"“": '"', "”": '"', "„": '"', "‘": '"', "’": '"', "'": '"'} | {"–": "-", "−": "-", "≤": "<=", "≥": ">="}
+_MAX_LENGTH = 10_000
+
+
+class Kind(Enum):
+    """What a token is."""
+
+    NUMBER = auto()
+    STRING = auto()
+    AT = auto()
+    NAME = auto()
+    KEYWORD = auto()
+    OPERATOR = auto()
+    END = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token: its kind, its text (a string without quotes, a name with single spaces) and its place."""
+
+    kind: Kind
+    text: str
+    at: Position
+
+
+def tokens(text: str, known: Collection[str], origin: Origin) -> list[Token]:
+    """The tokens of `text`, an END token last; raises FeelError on a character or literal that FEEL does not have."""
+    return _Lexer(text, frozenset(known), origin).run()
+
+
+class _Lexer:
+    def __init__(self, text: str, known: frozenset[str], origin: Origin) -> None:
+        self.text = text
+        self.known = known
+        self.origin = origin
+        self.offset = 0
+        self.most_words = max((name.count(" ") + name.count(".") + 1 for name in known), default=1)
+
+    def run(self) -> list[Token]:
+        if len(self.text) > _MAX_LENGTH:
+            raise self.error("text is too long", 0, f"at most {_MAX_LENGTH} characters")
+        found = []
+        while True:
+            self.skip_space()
+            token = self.next()
+            found.append(token)
+            if token.kind is Kind.END:
+                return found
+
+    def error(self, what: str, offset: int, accepted: str = "") -> FeelError:
+        return FeelError(what, self.origin.position(self.text, offset), accepted)
+
+    def peek(self, ahead: int = 0) -> str:
+        index = self.offset + ahead
+        return self.text[index] if index < len(self.text) else ""
+
+    def skip_space(self) -> None:
+        while self.peek().isspace():
+            self.offset += 1
+
+    def next(self) -> Token:
+        start, char = self.offset, self.peek()
+        if not char:
+            return self.token(Kind.END, "", start)
+        if char in _DIGITS or (char == "." and self.peek(1) in _DIGITS):
+            return self.number()
+        if char == '"':
+            return self.token(Kind.STRING, self.string(), start)
+        if char == "@":
+            return self.at_literal()
+        if _starts_word(char):
+            return self.word()
+        for operator in _OPERATORS:
+            if self.text.startswith(operator, start):
+                self.offset += len(operator)
+                return self.token(Kind.OPERATOR, operator, start)
+        plain = _LOOKALIKES.get(char)
+        raise self.error(
+            f"the character {char!r} means nothing here", start, f"write {plain} instead" if plain else ""
+        )
+
+    def token(self, kind: Kind, text: str, start: int) -> Token:
+        return Token(kind, text, self.origin.position(self.text, start))
+
+    def number(self) -> Token:
+        start = self.offset
+        self.digits()
+        if self.peek() == "." and self.peek(1) in _DIGITS and self.peek(1):
+            self.offset += 1
+            self.digits()
+        if _starts_word(self.peek()):
+            raise self.error("a number runs into a word", start, "a number such as 30 or 0.10, then a space")
+        if self.offset - start > MAX_DIGITS:
+            raise self.error("a number is too long", start, f"at most {MAX_DIGITS} characters")
+        return self.token(Kind.NUMBER, self.text[start : self.offset], start)
+
+    def digits(self) -> None:
+        while self.peek() in _DIGITS and self.peek():
+            self.offset += 1
+
+    def string(self) -> str:
+        start = self.offset
+        self.offset += 1
+        parts = []
+        while (char := self.peek()) != '"':
+            if not char:
+                raise self.error("a string has no closing quote", start, 'text between two "')
+            if char == "\\":
+                parts.append(self.escape())
+                continue
+            parts.append(char)
+            self.offset += 1
+        self.offset += 1
+        return "".join(parts)
+
+    def escape(self) -> str:
+        plain = _ESCAPES.get(self.peek(1))
+        if plain is None:
+            raise self.error("unknown escape in a string", self.offset, r"\" \\ \/ \n \r \t")
+        self.offset += 2
+        return plain
+
+    def at_literal(self) -> Token:
+        start = self.offset
+        self.offset += 1
+        if self.peek() != '"':
+            raise self.error("@ needs a date or duration", start, '@"2012-07-11" or @"PT24H"')
+        return self.token(Kind.AT, self.string(), start)
+
+    def word(self) -> Token:
+        start = self.offset
+        known_end = self.longest_known(start)
+        if known_end is None:
+            return self.keyword_or_unknown(start)
+        self.offset = known_end
+        return self.token(Kind.NAME, _normal(self.text[start:known_end]), start)
+
+    def longest_known(self, start: int) -> int | None:
+        end: int | None = start
+        best = None
+        for _ in range(self.most_words):
+            if end is None:
+                break
+            end = self.word_end(end)
+            if _normal(self.text[start:end]) in self.known:
+                best = end
+            end = self.continuation(end)
+        return best
+
+    def word_end(self, start: int) -> int:
+        end = start
+        while end < len(self.text) and _in_word(self.text[end]):
+            end += 1
+        return end
+
+    def continuation(self, end: int) -> int | None:
+        """Where the next word of a name could start: after spaces, or after the dot of `decision.output`."""
+        if self.text[end : end + 1] == "." and _starts_word(self.text[end + 1 : end + 2]):
+            return end + 1
+        after = end
+        while after < len(self.text) and self.text[after].isspace():
+            after += 1
+        return after if after > end and after < len(self.text) and _in_word(self.text[after]) else None
+
+    def keyword_or_unknown(self, start: int) -> Token:
+        end = self.word_end(start)
+        if self.text[start:end] in KEYWORDS:
+            self.offset = end
+            return self.token(Kind.KEYWORD, self.text[start:end], start)
+        while (after := self.continuation(end)) is not None and self.belongs_to_unknown(after):
+            end = self.word_end(after)
+        self.offset = end
+        return self.token(Kind.NAME, _normal(self.text[start:end]), start)
+
+    def belongs_to_unknown(self, start: int) -> bool:
+        """An unknown name runs on to the next keyword, known name or number, so that a message can name all of it."""
+        if not _starts_word(self.text[start]):
+            return False
+        return self.text[start : self.word_end(start)] not in KEYWORDS and self.longest_known(start) is None
+
+
+def _starts_word(char: str) -> bool:
+    return char.isalpha() or char == "_"
+
+
+def _in_word(char: str) -> bool:
+    return char.isalnum() or char == "_"
+
+
+def _normal(name: str) -> str:
+    return " ".join(name.split())

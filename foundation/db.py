@@ -1,0 +1,169 @@
+"""The records: one engine, its column types, and the two ways in (`transaction()`, `reading()`)."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Engine,
+    Enum,
+    Integer,
+    MetaData,
+    String,
+    create_engine,
+    event,
+    make_url,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from foundation import clock
+
+BUSY_SECONDS = 30
+
+Key = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER is SQLite's own row id
+Document = JSON().with_variant(postgresql.JSONB(), "postgresql")
+
+
+class Instant(TypeDecorator[datetime]):
+    """Aware UTC in Python, integer Unix seconds in the database, so every engine does the same arithmetic.
+
+    A naive datetime is refused with ValueError; fractions of a second are cut off.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else clock.to_unix(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else clock.from_unix(value)
+
+
+def choice(kind: type[enum.StrEnum]) -> Enum:
+    """A column type for a StrEnum: its values as text, checked by the database too."""
+    return Enum(
+        kind,
+        native_enum=False,
+        create_constraint=True,
+        validate_strings=True,
+        length=32,
+        values_callable=lambda members: [member.value for member in members],
+        name=kind.__name__.lower(),
+    )
+
+
+class Base(DeclarativeBase):
+    """All tables of all packages; constraint names are fixed so that migrations can name them."""
+
+    # 32 bits of minor units end at 21 million pounds.
+    type_annotation_map: ClassVar[dict[Any, Any]] = {int: Key}
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class ReferenceCounter(Base):
+    """The last number given for a kind of reference in a year."""
+
+    __tablename__ = "reference_counters"
+
+    kind: Mapped[str] = mapped_column(String(8), primary_key=True)
+    year: Mapped[int] = mapped_column(primary_key=True)
+    last: Mapped[int]
+
+
+def next_reference(session: Session, kind: str, at: datetime) -> str:
+    """The next reference for people, such as INC-2026-00042; gaps only where a transaction was rolled back."""
+    table = ReferenceCounter.__table__
+    insert = insert_ignoring(session, ReferenceCounter)
+    session.execute(insert, {"kind": kind, "year": at.year, "last": 0})
+    number = session.scalar(
+        update(ReferenceCounter)
+        .where(table.c.kind == kind, table.c.year == at.year)
+        .values(last=table.c.last + 1)
+        .returning(table.c.last)
+    )
+    return f"{kind}-{at.year}-{number:05d}"
+
+
+def insert_ignoring(session: Session, model: type[Base]) -> Any:
+    """`INSERT ... ON CONFLICT DO NOTHING` for the session's database."""
+    dialect = session.get_bind().dialect.name
+    return (postgresql if dialect == "postgresql" else sqlite).insert(model).on_conflict_do_nothing()
+
+
+class Database:
+    """One database by its URL. Entry points open transactions here; use cases take the session and never commit."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = url
+        self.engine = _make_engine(url, pool_size)
+        self._read_engine = self.engine.execution_options(read_only=True, postgresql_readonly=True)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the records are in an SQLite file (one writer at a time)."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A writing session, committed at the end, rolled back on any exception.
+
+        On SQLite it takes the write lock at once, so that reading first and writing later cannot fail half-way.
+        """
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session for reading only; it never blocks a writer."""
+        with Session(self._read_engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def dispose(self) -> None:
+        """Close all pooled connections."""
+        self.engine.dispose()
+
+
+def _make_engine(url: str, pool_size: int) -> Engine:
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True)
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=10,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+    )
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver must not open transactions of its own; _begin_sqlite does
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL", "cache_size=-65536"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Any) -> None:
+    # A deferred transaction that turns into a writer later fails at once when another wrote in between.
+    read_only = connection.get_execution_options().get("read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

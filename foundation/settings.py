@@ -1,0 +1,166 @@
+"""Settings: read once from the environment, checked, with clear errors; `docs/settings.md` is the table of them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from foundation.errors import InputError
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One line of the table: environment name, default as written, meaning, accepted form."""
+
+    name: str
+    default: str
+    meaning: str
+    accepted: str
+
+
+TABLE: tuple[Setting, ...] = (
+    Setting("OUTAGE_DATA", "var", "Directory of everything the embedded default keeps", "a directory path"),
+    Setting(
+        "DATABASE_URL",
+        "sqlite:///$OUTAGE_DATA/records.db",
+        "Records: SQLite or PostgreSQL",
+        "sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME",
+    ),
+    Setting("OUTAGE_SNAPSHOTS", "$OUTAGE_DATA/snapshots", "Directory of the Parquet snapshots", "a directory path"),
+    Setting("OUTAGE_MEMORY_MB", "500", "Memory for bulk work, in MB", "a whole number, 64 or more"),
+    Setting("OUTAGE_HOST", "127.0.0.1", "Address the console listens on", "a host name or address"),
+    Setting("OUTAGE_PORT", "8080", "Port the console listens on", "a whole number from 0 to 65535"),
+    Setting(
+        "OUTAGE_SECRET_KEY",
+        "made once, kept in $OUTAGE_DATA/secret.key",
+        "Signs sessions and forms; the same for every web process",
+        "at least 32 characters",
+    ),
+    Setting(
+        "OUTAGE_HTTPS",
+        "no",
+        "The console is served over HTTPS (a proxy in front): cookies are Secure",
+        "yes or no",
+    ),
+    Setting(
+        "OUTAGE_LEASE_SECONDS",
+        "60",
+        "How long a worker's claim on deliveries holds before others take it for dead",
+        "a whole number from 1 to 3600",
+    ),
+    Setting("OUTAGE_BATCH", "500", "Deliveries claimed at once by a worker", "a whole number from 1 to 10000"),
+    Setting("OUTAGE_LOG", "info", "Least level that is logged", "debug, info, warning or error"),
+)
+_TABLE = {setting.name: setting for setting in TABLE}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings, typed. Paths are absolute; `database_url` names its driver."""
+
+    data: Path
+    database_url: str
+    snapshots: Path
+    memory_mb: int
+    host: str
+    port: int
+    secret_key: str
+    https: bool
+    lease_seconds: int
+    batch: int
+    log: str
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment (`os.environ` unless given); makes the data directory.
+
+    Raises InputError naming the setting, its value and the accepted form.
+    """
+    env = os.environ if environment is None else environment
+    data = Path(env.get("OUTAGE_DATA") or "var").expanduser().absolute()
+    _make_directory(data, "OUTAGE_DATA")
+    snapshots = Path(env.get("OUTAGE_SNAPSHOTS") or data / "snapshots").expanduser().absolute()
+    _make_directory(snapshots, "OUTAGE_SNAPSHOTS")
+    return Settings(
+        data=data,
+        database_url=_database_url(env.get("DATABASE_URL") or f"sqlite:///{data / 'records.db'}"),
+        snapshots=snapshots,
+        memory_mb=_number(env, "OUTAGE_MEMORY_MB", 64, 1_000_000),
+        host=env.get("OUTAGE_HOST") or _TABLE["OUTAGE_HOST"].default,
+        port=_number(env, "OUTAGE_PORT", 0, 65_535),
+        secret_key=_secret_key(env, data),
+        https=_choice(env, "OUTAGE_HTTPS", ("yes", "no")) == "yes",
+        lease_seconds=_number(env, "OUTAGE_LEASE_SECONDS", 1, 3600),
+        batch=_number(env, "OUTAGE_BATCH", 1, 10_000),
+        log=_choice(env, "OUTAGE_LOG", ("debug", "info", "warning", "error")),
+    )
+
+
+def _refuse(name: str, value: object, what: str = "not accepted") -> InputError:
+    return InputError(what, where=f"setting {name}", value=value, accepted=_TABLE[name].accepted)
+
+
+def _make_directory(path: Path, name: str) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _refuse(name, str(path), f"cannot be made: {error.strerror}") from None
+
+
+def _number(env: Mapping[str, str], name: str, least: int, most: int) -> int:
+    text = env.get(name) or _TABLE[name].default
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise _refuse(name, text)
+    return int(text)
+
+
+def _choice(env: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    text = (env.get(name) or _TABLE[name].default).lower()
+    if text not in allowed:
+        raise _refuse(name, text)
+    return text
+
+
+def _database_url(text: str) -> str:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise _refuse("DATABASE_URL", "(hidden, it may hold a password)", "not a database URL") from None
+    if url.get_backend_name() == "sqlite" and url.database:
+        return url.render_as_string(hide_password=False)
+    if url.get_backend_name() in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    raise _refuse("DATABASE_URL", url.render_as_string(hide_password=True), "not a database we run on")
+
+
+def _secret_key(env: Mapping[str, str], data: Path) -> str:
+    given = env.get("OUTAGE_SECRET_KEY")
+    if given:
+        if len(given) < 32:
+            raise _refuse("OUTAGE_SECRET_KEY", f"{len(given)} characters", "too short")
+        return given
+    path = data / "secret.key"
+    try:
+        # O_EXCL: of two processes that start together one writes, the other reads.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _read_secret(path)
+    with os.fdopen(descriptor, "w") as file:
+        key = secrets.token_hex(32)
+        file.write(key)
+    return key
+
+
+def _read_secret(path: Path) -> str:
+    key = path.read_text().strip()
+    if len(key) < 32:
+        raise InputError(
+            "the kept secret key is too short", where=str(path), accepted="delete the file to make a new one"
+        )
+    return key

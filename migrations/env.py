@@ -1,0 +1,16 @@
+"""Alembic's entry: runs the numbered migrations over the connection it is handed."""
+
+from __future__ import annotations
+
+from alembic import context
+
+import outage.models  # noqa: F401 - the models register their tables
+from foundation.db import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    compare_type=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

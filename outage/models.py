@@ -1,0 +1,208 @@
+"""Records of what broke, where, when, and whom it could touch."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from foundation.db import Base, Document, Instant, Key, choice
+from outage.lifecycle import CauseClass, Degree, IncidentStatus, Severity
+
+
+class NetworkElement(Base):
+    """Any managed node: a site, a cell at it, or a core element without a place. `ref` is the operator's own name."""
+
+    __tablename__ = "network_elements"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    ref: Mapped[str] = mapped_column(String(128), unique=True)
+    kind: Mapped[str] = mapped_column(String(32), index=True)
+    name: Mapped[str] = mapped_column(String(256))
+    site: Mapped[str | None] = mapped_column(String(128), index=True)
+    radio: Mapped[str | None] = mapped_column(String(8))
+    latitude: Mapped[float | None]
+    longitude: Mapped[float | None]
+    area: Mapped[str | None] = mapped_column(String(64), index=True)
+    services: Mapped[list[str]] = mapped_column(Document)
+    valid_from: Mapped[datetime | None] = mapped_column(Instant)
+    valid_to: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Dependency(Base):
+    """`element` needs one of the members of its redundancy group; services None means all of them."""
+
+    __tablename__ = "dependencies"
+    __table_args__ = (UniqueConstraint("element_id", "group", "member_id"),)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    element_id: Mapped[int] = mapped_column(ForeignKey("network_elements.id"))
+    group: Mapped[str] = mapped_column(String(64))
+    member_id: Mapped[int] = mapped_column(ForeignKey("network_elements.id"), index=True)
+    services: Mapped[list[str] | None] = mapped_column(Document)
+
+
+class Account(Base):
+    """Who pays: a tree of any depth, with a currency and 0..n subscribers."""
+
+    __tablename__ = "accounts"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    ref: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(256))
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"), index=True)
+    currency: Mapped[str] = mapped_column(String(3))
+
+
+class Subscriber(Base):
+    """One line: its numbers, plan and fees (minor units of the account's currency, per month)."""
+
+    __tablename__ = "subscribers"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
+    msisdn: Mapped[str] = mapped_column(String(16), unique=True)
+    imsi: Mapped[str] = mapped_column(String(15), unique=True)
+    plan: Mapped[str] = mapped_column(String(64))
+    payment_type: Mapped[str] = mapped_column(String(16))
+    segment: Mapped[str] = mapped_column(String(32))
+    brand: Mapped[str] = mapped_column(String(64))
+    language: Mapped[str] = mapped_column(String(16))
+    zone: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(16))
+    fee_list_minor: Mapped[int]
+    fee_discounted_minor: Mapped[int]
+    fee_service_minor: Mapped[int]
+    fee_device_minor: Mapped[int]
+    contract_started_on: Mapped[date | None]
+    contract_ended_on: Mapped[date | None]
+    served_by_id: Mapped[int | None] = mapped_column(ForeignKey("network_elements.id"), index=True)
+    attributes: Mapped[dict[str, Any]] = mapped_column(Document)
+
+
+class AttributeDefinition(Base):
+    """A fact about lines that staff defined: type is string, number, boolean or date."""
+
+    __tablename__ = "attribute_definitions"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    type: Mapped[str] = mapped_column(String(16))
+    allowed: Mapped[list[str] | None] = mapped_column(Document)
+    meaning: Mapped[str] = mapped_column(Text)
+
+
+class BulkState(Base):
+    """Version of bulk data (`base`: accounts and subscribers; `inventory`; `presence`), raised by each change."""
+
+    __tablename__ = "bulk_states"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    version: Mapped[int]
+    snapshot_id: Mapped[str | None] = mapped_column(ForeignKey("snapshots.id"))
+    snapshot_version: Mapped[int | None]
+
+
+class PresencePart(Base):
+    """One imported part of presence (sightings of lines on cells), a snapshot; forgetting is deleting parts."""
+
+    __tablename__ = "presence_parts"
+
+    snapshot_id: Mapped[str] = mapped_column(ForeignKey("snapshots.id"), primary_key=True)
+    seen_from: Mapped[datetime] = mapped_column(Instant, index=True)
+    seen_to: Mapped[datetime] = mapped_column(Instant, index=True)
+
+
+class Incident(Base):
+    """What people work on: status, owner, severity, timeline; it has outages."""
+
+    __tablename__ = "incidents"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    ref: Mapped[str] = mapped_column(String(24), unique=True)
+    title: Mapped[str] = mapped_column(String(256))
+    status: Mapped[IncidentStatus] = mapped_column(choice(IncidentStatus), index=True)
+    severity: Mapped[Severity] = mapped_column(choice(Severity))
+    cause_class: Mapped[CauseClass] = mapped_column(choice(CauseClass))
+    planned: Mapped[bool] = mapped_column(default=False)
+    started_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    restored_at: Mapped[datetime | None] = mapped_column(Instant)
+    closed_at: Mapped[datetime | None] = mapped_column(Instant)
+    opened_by: Mapped[str] = mapped_column(String(64))
+    opened_at: Mapped[datetime] = mapped_column(Instant)
+    owner: Mapped[str | None] = mapped_column(String(64))
+
+
+class Outage(Base):
+    """A half-open interval of lost or degraded service on one element; open while `ended_at` is None."""
+
+    __tablename__ = "outages"
+    __table_args__ = (UniqueConstraint("incident_id", "element_id", "service", "started_at"),)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id"))
+    element_id: Mapped[int] = mapped_column(ForeignKey("network_elements.id"), index=True)
+    service: Mapped[str] = mapped_column(String(16))
+    degree: Mapped[Degree] = mapped_column(choice(Degree))
+    started_at: Mapped[datetime] = mapped_column(Instant)
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Alarm(Base):
+    """What the network raised or cleared; one row however often it was sent (`received` counts)."""
+
+    __tablename__ = "alarms"
+    __table_args__ = (UniqueConstraint("source", "external_id"),)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    source: Mapped[str] = mapped_column(String(32))
+    external_id: Mapped[str] = mapped_column(String(128))
+    element_ref: Mapped[str] = mapped_column(String(128), index=True)
+    severity: Mapped[Severity] = mapped_column(choice(Severity))
+    probable_cause: Mapped[str | None] = mapped_column(String(128))
+    summary: Mapped[str] = mapped_column(Text)
+    raised_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    cleared_at: Mapped[datetime | None] = mapped_column(Instant)
+    incident_id: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"), index=True)
+    received: Mapped[int] = mapped_column(default=1)
+    received_at: Mapped[datetime] = mapped_column(Instant)
+    payload: Mapped[dict[str, Any]] = mapped_column(Document)
+
+
+class TimelineEntry(Base):
+    """One thing that happened to an incident, append-only; `at` is when it happened, `written_at` when it was told."""
+
+    __tablename__ = "timeline_entries"
+    __table_args__ = (Index("ix_timeline_entries_incident_at", "incident_id", "at"),)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id"))
+    at: Mapped[datetime] = mapped_column(Instant)
+    written_at: Mapped[datetime] = mapped_column(Instant)
+    actor: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(32))
+    text: Mapped[str] = mapped_column(Text)
+
+
+class ImpactRun(Base):
+    """An immutable measurement of an incident: two snapshots (lines, patterns) and their counts.
+
+    `fingerprint` is the hash of the inputs (outages, inventory, base, presence, hold, as_of): same inputs, same run.
+    `counts`: lines, accounts, patterns, seconds and lines per service, lines per evidence.
+    """
+
+    __tablename__ = "impact_runs"
+    __table_args__ = (UniqueConstraint("incident_id", "number"), UniqueConstraint("incident_id", "fingerprint"))
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id"))
+    number: Mapped[int]
+    as_of: Mapped[datetime] = mapped_column(Instant)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    lines_snapshot: Mapped[str] = mapped_column(ForeignKey("snapshots.id"))
+    patterns_snapshot: Mapped[str] = mapped_column(ForeignKey("snapshots.id"))
+    base_snapshot: Mapped[str] = mapped_column(ForeignKey("snapshots.id"))
+    counts: Mapped[dict[str, Any]] = mapped_column(Document)
+    measured_by: Mapped[str] = mapped_column(String(64))
+    measured_at: Mapped[datetime] = mapped_column(Instant)

