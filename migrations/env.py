@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from alembic import context
 
-import outage.models  # noqa: F401 - the models register their tables
+import compensation.models
+import foundation.access
+import foundation.audit
+import foundation.snapshots
+import notify.models
+import outage.models
 from foundation.db import Base
 
 context.configure(

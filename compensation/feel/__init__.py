@@ -1,0 +1,40 @@
+"""S-FEEL and the part of FEEL that policies need: read, check, evaluate exactly, write."""
+
+from compensation.feel.check import NameType, Scope, check_expression, check_tests, fits, is_exact_money
+from compensation.feel.errors import FeelError, Origin, Position, listing, suggestion
+from compensation.feel.evaluate import Values, evaluate, passes
+from compensation.feel.lexer import KEYWORDS
+from compensation.feel.nodes import Literal, Name, Node, UnaryTests, names
+from compensation.feel.parser import parse_expression, parse_tests
+from compensation.feel.values import NAMED_TYPES, FeelType, Value
+from compensation.feel.write import write_expression, write_tests
+
+__all__ = [
+    "KEYWORDS",
+    "NAMED_TYPES",
+    "FeelError",
+    "FeelType",
+    "Literal",
+    "Name",
+    "NameType",
+    "Node",
+    "Origin",
+    "Position",
+    "Scope",
+    "UnaryTests",
+    "Value",
+    "Values",
+    "check_expression",
+    "check_tests",
+    "evaluate",
+    "fits",
+    "is_exact_money",
+    "listing",
+    "names",
+    "parse_expression",
+    "parse_tests",
+    "passes",
+    "suggestion",
+    "write_expression",
+    "write_tests",
+]

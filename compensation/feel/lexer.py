@@ -90,9 +90,7 @@ class _Lexer:
                 self.offset += len(operator)
                 return self.token(Kind.OPERATOR, operator, start)
         plain = _LOOKALIKES.get(char)
-        raise self.error(
-            f"the character {char!r} means nothing here", start, f"write {plain} instead" if plain else ""
-        )
+        raise self.error(f"the character {char!r} means nothing here", start, f"write {plain} instead" if plain else "")
 
     def token(self, kind: Kind, text: str, start: int) -> Token:
         return Token(kind, text, self.origin.position(self.text, start))

@@ -100,7 +100,9 @@ class _Parser:
     def count_operation(self) -> None:
         self.operations += 1
         if self.operations > _MAX_OPERATIONS:
-            raise self.error("too many operations in one expression", f"at most {_MAX_OPERATIONS}; split it in decisions")
+            raise self.error(
+                "too many operations in one expression", f"at most {_MAX_OPERATIONS}; split it in decisions"
+            )
 
     # --- expressions
 
@@ -253,7 +255,9 @@ class _Parser:
         self.expect("..")
         high = self.expression()
         if not self.at("]", ")", "["):
-            raise self.error(f"the interval is not closed before {_found(self.token)}", "] to include its end, ) to exclude")
+            raise self.error(
+                f"the interval is not closed before {_found(self.token)}", "] to include its end, ) to exclude"
+            )
         return Interval(low, high, low_closed, self.advance().text == "]", at=start.at)
 
     # --- unary tests

@@ -107,7 +107,7 @@ def read_webhook(body: object, *, services: Collection[str] = SERVICES) -> list[
     Source: the bodies that a real Alertmanager 0.25 sent, and its documented webhook format.
     """
     if not isinstance(body, dict):
-        raise InputError("not a webhook body", where="body", value=body, accepted=_ACCEPTED[""])
+        raise InputError("not a webhook body", where="body", value=type(body).__name__, accepted=_ACCEPTED[""])
     check_storable(body)
     try:
         webhook: dict[str, Any] = _Webhook().load(body)

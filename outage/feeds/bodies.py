@@ -66,7 +66,7 @@ def schema_refusal(messages: Any, body: object, accepted: Mapping[str, str]) -> 
     return InputError(
         "missing" if missing else "not accepted",
         where=where or "body",
-        value=value,
+        value=f"{type(value).__name__} of {len(value)}" if isinstance(value, dict | list) else value,
         accepted=accepted.get(shape, complaint),
     )
 
@@ -81,7 +81,7 @@ def _complaints(messages: Any, steps: tuple[str | int, ...]) -> Iterator[tuple[t
 
 
 def _check_text(text: str, where: str) -> None:
-    if "\0" in text or not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+    if "\0" in text or (not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)):
         raise InputError("text that cannot be stored", where=where or "body", value=text, accepted="Unicode text")
 
 

@@ -1,0 +1,87 @@
+"""Trees back to text: as FEEL, or with values in the place of names, to show a calculation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from compensation.feel.nodes import (
+    Between,
+    Binary,
+    Call,
+    Compares,
+    Equals,
+    If,
+    In,
+    Interval,
+    ListOf,
+    Literal,
+    Name,
+    Negative,
+    Node,
+    Not,
+    Test,
+    UnaryTests,
+    Within,
+)
+from compensation.feel.values import write_value
+
+_COMPOUND = (Binary, If, Between, In, Negative)
+
+
+def write_expression(node: Node, name: Callable[[str], str] = str) -> str:
+    """FEEL text of an expression; `name` says what to write for a name (by default the name)."""
+    match node:
+        case Literal(value):
+            return write_value(value)
+        case Name(text):
+            return name(text)
+        case Negative(operand):
+            return f"-{_inner(operand, name)}"
+        case Not(operand):
+            return f"not({write_expression(operand, name)})"
+        case Binary(operator, left, right):
+            return f"{_inner(left, name, operator)} {operator} {_inner(right, name)}"
+        case If(condition, yes, no):
+            parts = (write_expression(part, name) for part in (condition, yes, no))
+            return "if {} then {} else {}".format(*parts)
+        case Between(value, low, high):
+            return f"{_inner(value, name)} between {_inner(low, name)} and {_inner(high, name)}"
+        case In(value, tests):
+            return f"{_inner(value, name)} in ({write_tests(tests, name)})"
+        case Call(function, arguments):
+            return f"{function}({_listed(arguments, name)})"
+        case ListOf(items):
+            return f"[{_listed(items, name)}]"
+        case Interval(low, high, low_closed, high_closed):
+            ends = f"{write_expression(low, name)}..{write_expression(high, name)}"
+            return f"{'[' if low_closed else '('}{ends}{']' if high_closed else ')'}"
+
+
+def write_tests(tests: UnaryTests, name: Callable[[str], str] = str) -> str:
+    """FEEL text of a cell."""
+    if tests.is_any:
+        return "-"
+    text = ", ".join(_test(test, name) for test in tests.tests)
+    return f"not({text})" if tests.negated else text
+
+
+def _test(test: Test, name: Callable[[str], str]) -> str:
+    match test:
+        case Equals(operand):
+            return _inner(operand, name)
+        case Compares(operator, operand):
+            return f"{operator} {_inner(operand, name)}"
+        case Within(interval):
+            return write_expression(interval, name)
+
+
+def _listed(nodes: tuple[Node, ...], name: Callable[[str], str]) -> str:
+    return ", ".join(write_expression(node, name) for node in nodes)
+
+
+def _inner(node: Node, name: Callable[[str], str], chained: str = "") -> str:
+    """An operand, in brackets unless it needs none; chains of one operator (a + b + c) need none on the left."""
+    text = write_expression(node, name)
+    if isinstance(node, Binary) and node.operator == chained and chained in ("+", "*", "and", "or"):
+        return text
+    return f"({text})" if isinstance(node, _COMPOUND) else text
