@@ -52,7 +52,7 @@ def evaluate(node: Node, values: Values, notes: list[str] | None = None) -> Valu
 
 
 def passes(tests: UnaryTests, subject: Value, values: Values, notes: list[str] | None = None) -> bool:
-    """Whether a cell accepts the input `subject`: a plain yes or no, false on null except for `-`, `null`, `not(...)`."""
+    """Whether a cell accepts the input `subject`: on null only `-`, `null`, `not(...)` can."""
     return _Interpreter(values, [] if notes is None else notes).passes(tests, subject)
 
 
