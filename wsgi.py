@@ -1,1 +1,140 @@
-"""Placeholder until create_app() lands."""
+"""The one place that knows every package: the web application, the timetable, and the command `outage`."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import click
+
+import compensation.cli
+import foundation.commands
+import notify.cli
+import outage.cli
+from compensation.demo import demo
+from compensation.ledger import record_confirmations
+from foundation import migrate
+from foundation.cli import App, Shell
+from foundation.db import Database
+from foundation.schedule import Job, run_scheduler
+from foundation.settings import Settings, read_settings
+from foundation.snapshots import SnapshotStore
+from notify.delivery import recover, settle_unknown
+from notify.registry import make_carriers
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The web application; raises RefusedError unless the database stands at the newest migration."""
+    import compensation.web
+    import notify.web
+    import outage.web
+    from foundation.web import make_app, register
+
+    settings = settings or read_settings()
+    database = Database(settings.database_url)
+    migrate.check_current(database)
+    app = make_app(settings, database, SnapshotStore(settings.snapshots, memory_mb=settings.memory_mb))
+    register(app, outage.web, compensation.web, notify.web)
+    app.extensions["incident_panels"].append(compensation.web.incident_panel)
+    return app
+
+
+def timetable(app: App) -> list[Job]:
+    """Every job of the product; each may run twice without harm."""
+    carriers = make_carriers(app.settings, app.database)
+
+    def confirm() -> int:
+        with app.database.transaction() as session:
+            return record_confirmations(session)
+
+    def sweep() -> int:
+        with app.database.reading() as session:
+            return app.store.sweep(session)
+
+    return [
+        Job("take back what dead workers hold", 15, lambda: recover(app.database)),
+        Job("ask about unknown outcomes", 30, lambda: settle_unknown(app.database, carriers)),
+        Job("enter confirmed postings in the ledger", 15, confirm),
+        Job("sweep stray snapshot files", 3600, sweep),
+    ]
+
+
+@click.group(cls=Shell, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="outage-compensation")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Outage incidents, impact, compensation and delivery: from the alarm to the posted credit.
+
+    \b
+    outage demo                 the whole chain on a synthetic operator
+    outage db upgrade           make or update the database
+    outage run                  console, scheduler and worker together
+    outage incident list        what is going on
+
+    Settings come from the environment: see `outage settings`. Exit codes: 0 done, 1 a check failed, 2 not accepted.
+    """
+    if context.obj is None:
+        context.obj = App()
+
+
+@main.command()
+@click.option("--host", help="Address to listen on (OUTAGE_HOST).")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (OUTAGE_PORT).")
+@click.pass_obj
+def serve(app: App, host: str | None, port: int | None) -> None:
+    """Serve the console and the API."""
+    import waitress
+
+    web = create_app(app.settings)
+    host, port = host or app.settings.host, app.settings.port if port is None else port
+    server = waitress.create_server(web, host=host, port=port, threads=8, ident="outage")
+    click.echo(f"console at http://{host}:{server.effective_port}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    server.run()
+
+
+@main.command()
+@click.pass_obj
+def scheduler(app: App) -> None:
+    """Run the timetable; of several schedulers one leads, the others wait to take over."""
+    run_scheduler(timetable(app), app.database, app.settings.data / "scheduler.lock", stop_on_signal())
+
+
+@main.command()
+@click.pass_obj
+def run(app: App) -> None:
+    """Console, scheduler and worker together, each a process of its own; ends when one ends or on Ctrl-C."""
+    app.database.dispose()
+    stop = stop_on_signal()
+    processes = [subprocess.Popen([sys.executable, "-m", "wsgi", name]) for name in ("serve", "scheduler", "worker")]  # noqa: S603
+    try:
+        while not stop.wait(0.5) and all(process.poll() is None for process in processes):
+            pass
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait()
+
+
+def stop_on_signal() -> threading.Event:
+    """An event that SIGTERM and SIGINT set, so that work under way ends cleanly."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+for module in (foundation.commands, outage.cli, compensation.cli, notify.cli):
+    for command in module.commands:
+        main.add_command(command)
+main.add_command(demo)
+
+if __name__ == "__main__":
+    main()

@@ -195,5 +195,5 @@ def to_value(fact: Fact, given: object, currency: str) -> Value:
             return given
         case FeelType.DURATION if isinstance(given, datetime.timedelta):
             return given
-    accepted = "a whole number of minor units" if fact.type is FeelType.MONEY else f"a {fact.type}"
+    accepted = "a whole number of minor units" if fact.type is FeelType.MONEY else f"{fact.type.said}"
     raise InputError("not a value of this fact", where=fact.name, value=given, accepted=accepted)

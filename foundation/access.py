@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
@@ -142,6 +142,11 @@ def add_user(
 def find_user(session: Session, name: str) -> StaffUser | None:
     """The user of that name, active or not."""
     return session.scalars(select(StaffUser).where(StaffUser.name == name)).one_or_none()
+
+
+def list_users(session: Session) -> Sequence[StaffUser]:
+    """All staff users by name."""
+    return session.scalars(select(StaffUser).order_by(StaffUser.name)).all()
 
 
 def get_user(session: Session, name: str) -> StaffUser:

@@ -116,7 +116,9 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url = url
         self.engine = _make_engine(url, pool_size)
-        self._read_engine = self.engine.execution_options(read_only=True, postgresql_readonly=True)
+        # All reads of one session see one moment; SQLite's transactions do so anyway.
+        level = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._read_engine = self.engine.execution_options(read_only=True, postgresql_readonly=True, **level)
 
     @property
     def is_sqlite(self) -> bool:
@@ -134,7 +136,7 @@ class Database:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session for reading only; it never blocks a writer."""
+        """A session for reading only, all of one moment; it never blocks a writer."""
         with Session(self._read_engine, expire_on_commit=False) as session, session.begin():
             yield session
 

@@ -11,6 +11,9 @@ from babel.numbers import format_currency, get_currency_precision, list_currenci
 
 from foundation.errors import InputError
 
+# The records keep 64 bits of minor units; no amount of a customer comes near.
+_MOST_DIGITS = 12
+
 
 @dataclass(frozen=True, order=False)
 class Money:
@@ -63,7 +66,7 @@ def parse_minor(text: str, currency: str, *, where: str = "") -> int:
         value = Decimal(text.strip())
     except InvalidOperation:
         raise InputError("not an amount", where=where, value=text, accepted=accepted) from None
-    if not value.is_finite() or value != value.quantize(Decimal(1).scaleb(-digits)):
+    if not value.is_finite() or value.adjusted() > _MOST_DIGITS or value != value.quantize(Decimal(1).scaleb(-digits)):
         raise InputError("not an amount in whole minor units", where=where, value=text, accepted=accepted)
     return int(value.scaleb(digits))
 

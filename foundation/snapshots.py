@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -22,6 +24,8 @@ from foundation.db import Base, Instant, insert_ignoring
 from foundation.errors import NotFoundError
 
 _SUFFIX = ".parquet"
+_ROW_GROUP = 122_880
+_LEAST_MEMORY_MB = 64
 
 
 class Snapshot(Base):
@@ -46,75 +50,134 @@ class WrittenFile:
     bytes: int
 
 
+class Workspace:
+    """A DuckDB of its own for bulk work: SQL text goes in, rows or Arrow batches come out; nothing in it outlives it.
+
+    One statement at a time: batches must be read to their end, or closed, before the next statement.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
+        """Run a statement (`?` or `$1` stand for `params`) and drop its rows."""
+        self._connection.execute(sql, list(params)).complete()
+
+    def fetch_rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query that gives few."""
+        rows: list[tuple[Any, ...]] = self._connection.execute(sql, list(params)).fetchall()
+        return rows
+
+    def fetch_batches(self, sql: str, params: Sequence[Any] = (), *, size: int = 50_000) -> Iterator[pa.RecordBatch]:
+        """Stream a query's rows as Arrow batches of about `size` rows."""
+        reader = self._connection.sql(sql, params=list(params)).to_arrow_reader(size)
+        with contextlib.closing(reader):
+            yield from reader
+
+    def register_arrow(self, name: str, data: pa.Table | pa.RecordBatchReader) -> None:
+        """Give an Arrow table (or a reader, to be read once) a name that SQL can use."""
+        self._connection.register(name, data)
+
+
 class SnapshotStore:
     """The directory of snapshots. Write the file first, then `catalogue` it in the transaction that refers to it."""
 
     def __init__(self, directory: Path, *, memory_mb: int = 500, threads: int = 2) -> None:
         self.directory = directory
-        self.memory_mb = memory_mb
+        self.memory_mb = max(memory_mb, _LEAST_MEMORY_MB)
         self.threads = threads
 
     @contextlib.contextmanager
-    def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A DuckDB of its own, bounded in memory, spilling to disk; all SQL for bulk work runs here."""
-        spill = self._unfinished_directory()
+    def connect(self) -> Iterator[Workspace]:
+        """A workspace bounded to `memory_mb`, spilling to a directory of its own that goes with it."""
+        # Two processes that spill into one directory would overwrite each other's files: the names are not unique.
+        spill = self._unfinished_directory() / f"{uuid.uuid4().hex}.spill"
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": f"{self.memory_mb}MB",
             "threads": str(self.threads),
             "temp_directory": str(spill),
             "preserve_insertion_order": "false",
+            "python_enable_replacements": "false",
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
         }
-        connection = duckdb.connect(":memory:", config=config)
+        spill.mkdir()
         try:
-            connection.execute("SET TimeZone = 'UTC'")
-            yield connection
+            with contextlib.closing(duckdb.connect(":memory:", config=config)) as connection:
+                connection.execute("SET TimeZone = 'UTC'").complete()
+                yield Workspace(connection)
         finally:
-            connection.close()
+            shutil.rmtree(spill, ignore_errors=True)
 
-    def write_query(self, connection: duckdb.DuckDBPyConnection, kind: str, query: str) -> WrittenFile:
-        """Write a query's rows as a snapshot; nothing is visible until the whole file is synced and renamed."""
-        unfinished = self._unfinished_path()
-        connection.execute(f"COPY ({query}) TO '{unfinished}' (FORMAT parquet, COMPRESSION zstd)")
-        return self._finish(unfinished, kind)
+    def source(self, *snapshot_ids: str) -> str:
+        """The SQL text that reads these snapshots as one relation; raises NotFoundError when a file is missing."""
+        paths = ", ".join(_quoted(str(self.path(snapshot_id))) for snapshot_id in snapshot_ids)
+        return f"read_parquet([{paths}])"
+
+    def write_query(self, workspace: Workspace, kind: str, query: str) -> WrittenFile:
+        """Write a query's rows, in its order, as a snapshot; nothing is visible until the file is synced and renamed.
+
+        On any failure the unfinished file is removed and the store is as it was.
+        """
+        with self._unfinished_path() as unfinished:
+            target = f"TO {_quoted(str(unfinished))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})"
+            workspace.execute(f"COPY ({query}) {target}")
+            return self._finish(unfinished, kind)
 
     def write_batches(self, kind: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> WrittenFile:
-        """Write Arrow batches as a snapshot, one at a time, so that memory stays at a batch."""
-        unfinished = self._unfinished_path()
-        with pq.ParquetWriter(unfinished, schema, compression="zstd") as writer:
-            for batch in batches:
-                writer.write_batch(batch)
-        return self._finish(unfinished, kind)
+        """Write Arrow batches as a snapshot, a row group each, so that memory stays at a batch."""
+        with self._unfinished_path() as unfinished:
+            with pq.ParquetWriter(unfinished, schema, compression="zstd") as writer:
+                for batch in batches:
+                    writer.write_batch(batch)
+            return self._finish(unfinished, kind)
 
     def path(self, snapshot_id: str) -> Path:
         """Where a snapshot's file stands; raises NotFoundError when it is not there."""
         path = self.directory / f"{snapshot_id}{_SUFFIX}"
         if not path.is_file():
-            raise NotFoundError("snapshot file is missing", where=str(self.directory), value=snapshot_id)
+            raise NotFoundError(
+                "snapshot file is missing",
+                where=str(self.directory),
+                value=snapshot_id,
+                accepted="the files that belong to these records; restore them from the back-up",
+            )
         return path
 
     def sweep(self, session: Session, *, older_than: timedelta = timedelta(hours=1)) -> int:
         """Delete files that no catalogue row names and that are older than `older_than`; returns how many.
 
-        The age protects a file whose writer has yet to catalogue it.
+        The age protects a file whose writer has yet to catalogue it. A spill directory of a dead process counts as one.
         """
+        # Files are listed before the catalogue is read: one that is catalogued in between is known then.
+        files = list(self.directory.glob(f"*{_SUFFIX}"))
+        limit = self._file_time() - older_than.total_seconds()
         known = set(session.scalars(select(Snapshot.id)))
-        limit = clock.to_unix(clock.now()) - older_than.total_seconds()
-        strays = [path for path in self.directory.glob(f"*{_SUFFIX}") if path.stem not in known]
-        strays += [path for path in self._unfinished_directory().iterdir() if path.is_file()]
-        old = [path for path in strays if path.stat().st_mtime <= limit]
-        for path in old:
-            path.unlink(missing_ok=True)
-        return len(old)
+        strays = [path for path in files if path.stem not in known]
+        strays += self._unfinished_directory().iterdir()
+        return sum(_remove(path) for path in strays if _changed_at(path) <= limit)
+
+    def _file_time(self) -> float:
+        # By the clock that stamps the files: ours may be moved, and a shared file system has its own.
+        probe = self._unfinished_directory() / f"{uuid.uuid4().hex}.probe"
+        probe.touch()
+        try:
+            return probe.stat().st_mtime
+        finally:
+            probe.unlink()
 
     def _unfinished_directory(self) -> Path:
         path = self.directory / "unfinished"
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def _unfinished_path(self) -> Path:
-        return self._unfinished_directory() / f"{uuid.uuid4().hex}{_SUFFIX}"
+    @contextlib.contextmanager
+    def _unfinished_path(self) -> Iterator[Path]:
+        path = self._unfinished_directory() / f"{uuid.uuid4().hex}{_SUFFIX}"
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
 
     def _finish(self, unfinished: Path, kind: str) -> WrittenFile:
         with unfinished.open("rb") as file:
@@ -139,6 +202,32 @@ def catalogue(session: Session, written: WrittenFile) -> str:
     }
     session.execute(insert_ignoring(session, Snapshot), values)
     return written.id
+
+
+def list_missing(session: Session, store: SnapshotStore) -> list[str]:
+    """The catalogued ids whose files are not in the store: what a back-up of the files has to bring back."""
+    present = {path.stem for path in store.directory.glob(f"*{_SUFFIX}")}
+    return [known for known in session.scalars(select(Snapshot.id).order_by(Snapshot.id)) if known not in present]
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _changed_at(path: Path) -> float:
+    """When a file, or anything in a directory, last changed; what vanished meanwhile counts as new."""
+    try:
+        return max(found.stat().st_mtime for found in (path, *path.glob("*")))
+    except FileNotFoundError:
+        return float("inf")
+
+
+def _remove(path: Path) -> bool:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+    return not path.exists()
 
 
 def _sync_directory(path: Path) -> None:

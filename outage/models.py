@@ -150,7 +150,10 @@ class Outage(Base):
 
 
 class Alarm(Base):
-    """What the network raised or cleared; one row however often it was sent (`received` counts)."""
+    """What the network raised or cleared; one row however often it was sent (`received` counts).
+
+    `services` None: the sender did not say which services it takes away.
+    """
 
     __tablename__ = "alarms"
     __table_args__ = (UniqueConstraint("source", "external_id"),)
@@ -162,6 +165,7 @@ class Alarm(Base):
     severity: Mapped[Severity] = mapped_column(choice(Severity))
     probable_cause: Mapped[str | None] = mapped_column(String(128))
     summary: Mapped[str] = mapped_column(Text)
+    services: Mapped[list[str] | None] = mapped_column(Document)
     raised_at: Mapped[datetime] = mapped_column(Instant, index=True)
     cleared_at: Mapped[datetime | None] = mapped_column(Instant)
     incident_id: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"), index=True)

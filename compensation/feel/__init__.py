@@ -2,7 +2,7 @@
 
 from compensation.feel.check import NameType, Scope, check_expression, check_tests, fits, is_exact_money
 from compensation.feel.errors import FeelError, Origin, Position, listing, suggestion
-from compensation.feel.evaluate import Values, evaluate, passes
+from compensation.feel.evaluate import Values, add_up, evaluate, passes
 from compensation.feel.lexer import KEYWORDS
 from compensation.feel.nodes import Literal, Name, Node, UnaryTests, names
 from compensation.feel.parser import parse_expression, parse_tests
@@ -24,6 +24,7 @@ __all__ = [
     "UnaryTests",
     "Value",
     "Values",
+    "add_up",
     "check_expression",
     "check_tests",
     "evaluate",

@@ -168,13 +168,13 @@ class _Checker:
     def wants(self, node: Node, wanted: FeelType) -> FeelType:
         actual = self.type(node)
         if not fits(actual, wanted):
-            self.problem(f"this is a {actual}, but a {wanted} is needed", node.at, f"a {wanted}")
+            self.problem(f"this is {actual.said}, but {wanted.said} is needed", node.at, f"{wanted.said}")
         return wanted
 
     def negative(self, actual: FeelType, at: Position) -> FeelType:
         if actual.is_numeric or actual in (FeelType.DURATION, FeelType.UNKNOWN):
             return actual
-        return self.problem(f"a {actual} has no negative", at, "a number or a duration")
+        return self.problem(f"{actual.said} has no negative", at, "a number or a duration")
 
     def binary(self, operator: str, left: Node, right: Node, at: Position) -> FeelType:
         if operator in ("and", "or"):
@@ -196,9 +196,9 @@ class _Checker:
         if FeelType.NULL in types and operator in ("=", "!="):
             return FeelType.BOOLEAN
         if not _same(*types):
-            self.problem(f"a {types[0]} cannot be compared with a {types[1]}", at, "two values of one type")
+            self.problem(f"{types[0].said} cannot be compared with {types[1].said}", at, "two values of one type")
         elif operator not in ("=", "!=") and not {*types} <= _ORDERED | {FeelType.UNKNOWN}:
-            self.problem(f"a {types[0]} has no order", at, "= or !=")
+            self.problem(f"{types[0].said} has no order", at, "= or !=")
         self.literal_allowed(right, self.allowed(left))
         self.literal_allowed(left, self.allowed(right))
         return FeelType.BOOLEAN
@@ -223,7 +223,7 @@ class _Checker:
             if result is FeelType.NULL:
                 result = actual
             elif actual is not FeelType.NULL and not _same(result, actual):
-                self.problem(f"a {actual} stands beside a {result}", node.at, "values of one type")
+                self.problem(f"{actual.said} stands beside {result.said}", node.at, "values of one type")
             elif actual is FeelType.MONEY:
                 result = actual
         return result
@@ -235,21 +235,21 @@ class _Checker:
             actual = self.type(arguments[0])
             if actual.is_numeric or actual is FeelType.UNKNOWN or (function == "abs" and actual is FeelType.DURATION):
                 return actual
-            return self.problem(f"{function} needs a number, not a {actual}", at, SIGNATURES[function].written)
+            return self.problem(f"{function} needs a number, not {actual.said}", at, SIGNATURES[function].written)
         items = arguments[0].items if len(arguments) == 1 and isinstance(arguments[0], ListOf) else arguments
         result = self.common(items)
         if function == "count":
             return FeelType.NUMBER
         summable = _ORDERED - {_S, _D} if function == "sum" else _ORDERED
         if result not in summable | {FeelType.UNKNOWN, FeelType.NULL}:
-            return self.problem(f"{function} cannot take a {result}", at, SIGNATURES[function].written)
+            return self.problem(f"{function} cannot take {result.said}", at, SIGNATURES[function].written)
         return result
 
     def rounding(self, function: str, arguments: tuple[Node, ...]) -> FeelType:
         number, scale = arguments
         actual = self.type(number)
         if not fits(actual, FeelType.MONEY):
-            self.problem(f"{function} needs a number, not a {actual}", number.at, SIGNATURES[function].written)
+            self.problem(f"{function} needs a number, not {actual.said}", number.at, SIGNATURES[function].written)
         value = scale.value if isinstance(scale, Literal) else None
         if not isinstance(value, Fraction) or value.denominator != 1 or value > MAX_SCALE:
             what = "the number of decimals must be written out"
@@ -279,9 +279,9 @@ class _Checker:
         if actual is FeelType.NULL and not ordered:
             return
         if not _same(actual, subject):
-            self.problem(f"the input is a {subject}, but this test is a {actual}", operand.at, f"a {subject}")
+            self.problem(f"the input is {subject.said}, but this test is {actual.said}", operand.at, f"{subject.said}")
         elif ordered and not {actual, subject} <= _ORDERED | {FeelType.UNKNOWN}:
-            self.problem(f"a {actual} has no order", operand.at, "a value to be equal to, or -")
+            self.problem(f"{actual.said} has no order", operand.at, "a value to be equal to, or -")
 
     def not_empty(self, interval: Interval) -> None:
         low, high = interval.low, interval.high

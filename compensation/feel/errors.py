@@ -53,7 +53,10 @@ def suggestion(wrong: str, known: Iterable[str]) -> str:
     """`did you mean "..."?` when one of the known words is close to the wrong one, else an empty text."""
     lower = {word.lower(): word for word in known}
     close = get_close_matches(wrong.lower(), lower, n=1, cutoff=0.6)
-    return f'did you mean "{lower[close[0]]}"?' if close else ""
+    if not close:
+        return ""
+    word = lower[close[0]]
+    return f"did you mean {word}?" if word.startswith('"') else f'did you mean "{word}"?'
 
 
 def listing(words: Iterable[str], limit: int = 40) -> str:

@@ -56,6 +56,11 @@ def passes(tests: UnaryTests, subject: Value, values: Values, notes: list[str] |
     return _Interpreter(values, [] if notes is None else notes).passes(tests, subject)
 
 
+def add_up(items: list[Value], notes: list[str] | None = None) -> Value:
+    """The sum of values of one type; null when there are none or any is null. One value stays as it is."""
+    return _Interpreter({}, [] if notes is None else notes).aggregate("sum", items)
+
+
 def equal(left: Value, right: Value) -> bool:
     """FEEL equality of two values of whatever type; true and 1 differ."""
     return type_of(left) is type_of(right) and left == right

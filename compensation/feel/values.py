@@ -36,6 +36,11 @@ class FeelType(StrEnum):
         """Whether its values are exact rationals."""
         return self in (FeelType.NUMBER, FeelType.MONEY)
 
+    @property
+    def said(self) -> str:
+        """The type in a sentence: `a number`, `money`, `null`."""
+        return self.value if self in (FeelType.MONEY, FeelType.NULL) else f"a {self.value}"
+
 
 NAMED_TYPES = (
     FeelType.NUMBER,

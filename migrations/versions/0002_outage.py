@@ -141,6 +141,7 @@ def upgrade() -> None:
         ),
         sa.Column("probable_cause", sa.String(length=128), nullable=True),
         sa.Column("summary", sa.Text(), nullable=False),
+        sa.Column("services", DOCUMENT, nullable=True),
         sa.Column("raised_at", sa.BigInteger(), nullable=False),
         sa.Column("cleared_at", sa.BigInteger(), nullable=True),
         sa.Column("incident_id", KEY, nullable=True),

@@ -1,0 +1,257 @@
+"""One case's facts against a whole policy: what is owed, or why nothing is or can be said, with its trace."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal as OneOf
+
+from compensation.document_model import ExpressionDecision, PolicyDocument, Reward, TableDecision
+from compensation.facts import to_value
+from compensation.feel import FeelType, Node, Value, evaluate, names, write_expression
+from compensation.feel.values import write_value
+from compensation.phrases import Phrases, result_names
+from compensation.rewards import RewardLine, reward_line
+from compensation.tables import Status, evaluate_table
+from compensation.trace import DecisionStep, FactRead, ParameterRead, RewardStep, Trace
+from foundation.errors import InputError
+from foundation.money import Money
+
+Outcome = OneOf["entitled", "nothing", "undetermined"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one line is owed. Undetermined means: pay nothing, look at `reason`; its rewards are empty, its text None.
+
+    `text` is the name of the customer text to send, None for none.
+    """
+
+    outcome: Outcome
+    rewards: tuple[RewardLine, ...]
+    text: str | None
+    reason: str | None
+    trace: Trace
+
+    @property
+    def cost_minor(self) -> int:
+        """What the money rewards come to, in minor units; a bonus on a coming top-up is not known yet and counts 0."""
+        return sum(line.amount_minor or 0 for line in self.rewards)
+
+
+def decide(document: PolicyDocument, facts: Mapping[str, Value | int], *, on: datetime.date) -> Decision:
+    """Evaluates a policy on the facts of one case; `on` is the date of the outage in the policy's zone.
+
+    `facts` holds at least `document.facts_read()`: str, bool, int, Fraction, date, timedelta or None, money facts in
+    int minor units; `currency` and `outage date` default to the policy's and `on`. Raises InputError when the policy
+    is not in force on that day, or a fact is missing or of the wrong type.
+    """
+    if not document.is_in_force(on):
+        until = f" until before {document.in_force_to}" if document.in_force_to else ""
+        accepted = f"an outage date from {document.in_force_from}{until}"
+        raise InputError("the policy is not in force", where=document.name, value=str(on), accepted=accepted)
+    return _Case(document, facts, on).decide()
+
+
+class _Case:
+    """One evaluation: the values known so far, the results without a rule, the reasons for doubt, and the trace."""
+
+    def __init__(self, document: PolicyDocument, facts: Mapping[str, Value | int], on: datetime.date) -> None:
+        self.document = document
+        self.on = on
+        self.values: dict[str, Value] = {}
+        self.without_rule: set[str] = set()
+        self.reasons: list[str] = []
+        self.phrases = Phrases(document.currency)
+        self.facts_read = self.take_facts(facts)
+        self.parameters_read = self.take_parameters()
+        self.steps: list[DecisionStep] = []
+        self.reward_steps: list[RewardStep] = []
+
+    def decide(self) -> Decision:
+        self.check_currency()
+        for decision in self.document.decisions:
+            if isinstance(decision, TableDecision):
+                self.table(decision)
+            else:
+                self.expression(decision)
+        lines = tuple(line for reward in self.document.rewards if (line := self.reward(reward)))
+        text = self.customer_text()
+        self.check_limit(lines)
+        if self.reasons:
+            reason = "; ".join(dict.fromkeys(self.reasons))
+            return Decision("undetermined", (), None, reason, self.trace("undetermined", None, reason))
+        outcome: Outcome = "entitled" if lines else "nothing"
+        return Decision(outcome, lines, text, None, self.trace(outcome, text, None))
+
+    def trace(self, outcome: Outcome, text: str | None, reason: str | None) -> Trace:
+        return Trace(
+            policy=self.document.name,
+            title=self.document.title,
+            content_hash=self.document.content_hash,
+            on=self.on.isoformat(),
+            facts=self.facts_read,
+            parameters=self.parameters_read,
+            decisions=tuple(self.steps),
+            rewards=tuple(self.reward_steps),
+            text=text,
+            outcome=outcome,
+            reason=reason,
+        )
+
+    def bind(self, name: str, value: Value, kind: FeelType, unit: str = "") -> str:
+        """Brings a name into scope and says its value."""
+        self.values[name] = value
+        self.phrases.types[name] = kind
+        self.phrases.units[name] = unit
+        return self.phrases.named(name, value)
+
+    def take_facts(self, facts: Mapping[str, Value | int]) -> tuple[FactRead, ...]:
+        given = {"currency": self.document.currency, "outage date": self.on, **facts}
+        wanted = self.document.facts_read()
+        missing = [name for name in wanted if name not in given]
+        if missing:
+            raise InputError("facts are missing", where=self.document.name, value=missing, accepted=", ".join(wanted))
+        read = []
+        for name in wanted:
+            fact = self.document.catalogue[name]
+            value = to_value(fact, given[name], self.document.currency)
+            read.append(FactRead(name, write_value(value), self.bind(name, value, fact.type, fact.unit)))
+        return tuple(read)
+
+    def take_parameters(self) -> tuple[ParameterRead, ...]:
+        wanted = self.document.names_read()
+        read = []
+        for parameter in self.document.parameters:
+            dated = parameter.on(self.on)
+            if parameter.name in wanted and dated is not None:
+                said = self.bind(parameter.name, dated.value, parameter.type, parameter.unit)
+                read.append(ParameterRead(parameter.name, said, dated.since.isoformat(), parameter.source))
+        return tuple(read)
+
+    def check_currency(self) -> None:
+        if "currency" in self.values and self.values["currency"] != self.document.currency:
+            actual = self.phrases.value(self.values["currency"])
+            self.reasons.append(f"the account's currency is {actual}, the policy pays {self.document.currency}")
+
+    def table(self, decision: TableDecision) -> None:
+        table = decision.table
+        result = evaluate_table(table, self.values)
+        scoped = result_names(result.outputs, decision.name)
+        said = {}
+        for output in table.outputs:
+            name, value = scoped[output.name], result.outputs[output.name]
+            text = self.bind(name, value, output.type)
+            said[name] = "none" if value is None else text
+        if result.status is Status.NO_RULE:
+            self.without_rule.update(said)
+        if result.status is Status.CONFLICT:
+            numbers = " and ".join(map(str, result.rules))
+            self.reasons.append(f"conflict: rules {numbers} of {decision.name} apply at once, at most one may")
+        step = DecisionStep(
+            name=decision.name,
+            kind="table",
+            hit_policy=table.hit_policy.value,
+            status=result.status.value,
+            rules=result.rules,
+            conditions=self.phrases.conditions(table, result, self.values),
+            notes=tuple(table.rules[number - 1].note for number in result.rules),
+            results=said if result.status is Status.MATCHED else {},
+            calculation=self.output_calculations(decision, result.rules),
+        )
+        self.steps.append(step)
+
+    def output_calculations(self, decision: TableDecision, rules: tuple[int, ...]) -> str:
+        """The outputs that are computed rather than written out, with their numbers."""
+        nodes = [node for number in rules for node in decision.table.rules[number - 1].outputs if names(node)]
+        return "; ".join(f"{write_expression(node)} = {self.phrases.with_values(node, self.values)}" for node in nodes)
+
+    def expression(self, decision: ExpressionDecision) -> None:
+        value = evaluate(decision.expression, self.values)
+        before = dict(self.values)
+        said = self.bind(decision.name, value, decision.type)
+        status = Status.MATCHED
+        if value is None and self.reads_no_rule(decision.expression):
+            self.without_rule.add(decision.name)
+            status = Status.NO_RULE
+        step = DecisionStep(
+            name=decision.name,
+            kind="expression",
+            hit_policy="",
+            status=status.value,
+            rules=(),
+            conditions=(),
+            notes=(),
+            results={decision.name: said},
+            calculation=self.phrases.calculation(decision.expression, before, said),
+        )
+        self.steps.append(step)
+
+    def reads_no_rule(self, node: Node) -> bool:
+        return any(name in self.without_rule for name in names(node))
+
+    def reward(self, reward: Reward) -> RewardLine | None:
+        refusal = self.refusal(reward)
+        values: dict[str, Value] = {}
+        calculations = []
+        for name, node in reward.fields.items() if refusal is None else ():
+            notes: list[str] = []
+            values[name] = value = evaluate(node, self.values, notes)
+            refusal = self.field_refusal(reward, name, value, notes)
+            if refusal is not None:
+                break
+            said = self.phrases.value(value, reward.kind.field(name).type, "%" if name == "percent" else "")
+            calculations.append(f"{name} {self.phrases.calculation(node, self.values, said)}")
+        if refusal is not None:
+            self.reward_steps.append(RewardStep(reward.name, reward.kind.name, False, refusal, ()))
+            return None
+        why = f"{write_expression(reward.when)} holds" if reward.when else ""
+        self.reward_steps.append(RewardStep(reward.name, reward.kind.name, True, why, tuple(calculations)))
+        return reward_line(reward.name, reward.kind, values, self.document.currency)
+
+    def field_refusal(self, reward: Reward, name: str, value: Value, notes: list[str]) -> str | None:
+        """Why a field's value does not let the reward be given, None when it does; doubt is a reason too."""
+        if value is None and self.reads_no_rule(reward.fields[name]):
+            return f"no rule gives its {name}"
+        if value is None:
+            return self.doubt(reward, f"its {name} is null", notes)
+        if not reward.kind.field(name).is_size or not isinstance(value, Fraction):
+            return None
+        if value < 0:
+            return self.doubt(reward, f"its {name} is below zero", notes)
+        return None if value else f"its {name} comes to nothing"
+
+    def refusal(self, reward: Reward) -> str | None:
+        """Why the condition does not let the reward be given, None when it does; doubt is a reason too."""
+        if reward.when is None:
+            return None
+        notes: list[str] = []
+        truth = evaluate(reward.when, self.values, notes)
+        text = write_expression(reward.when)
+        if truth is True:
+            return None
+        if truth is False:
+            return f"{text} does not hold"
+        if self.reads_no_rule(reward.when):
+            return f"no rule answers {text}"
+        return self.doubt(reward, f"its condition {text} is null", notes)
+
+    def doubt(self, reward: Reward, what: str, notes: list[str]) -> str:
+        """Notes why the line is undetermined, and gives it back."""
+        why = f"{what} because {', '.join(notes)}" if notes else what
+        self.reasons.append(f"{reward.name}: {why}")
+        return why
+
+    def customer_text(self) -> str | None:
+        node = self.document.customer_text
+        value = evaluate(node, self.values) if node else None
+        return value if isinstance(value, str) else None
+
+    def check_limit(self, lines: tuple[RewardLine, ...]) -> None:
+        limit = self.document.limits.amount_per_line_minor
+        total = sum(line.amount_minor or 0 for line in lines)
+        if limit is not None and total > limit:
+            said = [str(Money(amount, self.document.currency)) for amount in (total, limit)]
+            self.reasons.append("the rewards come to {}, but the limit per line is {}".format(*said))

@@ -1,0 +1,213 @@
+"""YAML with the place of every word kept, so that each complaint about a policy says file, line and column."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import yaml
+
+from compensation.feel import FeelError, FeelType, Origin, Position, Value, listing, suggestion
+from compensation.feel.values import read_date, read_duration, read_number
+from foundation.errors import InputError
+
+_NULL_TAG = "tag:yaml.org,2002:null"
+_MAX_LENGTH = 1_000_000
+_WRITTEN = {
+    FeelType.NUMBER: "a number such as 10 or 0.10",
+    FeelType.MONEY: "an amount in major units such as 30.00",
+    FeelType.BOOLEAN: "true or false",
+    FeelType.DATE: "a date such as 2012-07-11",
+    FeelType.DURATION: "a duration such as PT24H or P1DT2H",
+    FeelType.STRING: "a text",
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing wrong with a policy: where (line and column from 1), what, and what would be accepted."""
+
+    source: str
+    line: int
+    column: int
+    what: str
+    accepted: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.source}:{self.line}:{self.column}: {self.what}"
+        return f"{text}; accepted: {self.accepted}" if self.accepted else text
+
+
+class PolicyError(InputError):
+    """A policy that cannot be saved, with everything that is wrong with it."""
+
+    def __init__(self, problems: Collection[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class Reader:
+    """Reads the nodes of one YAML text; what is wrong is gathered in `problems`, and reading goes on."""
+
+    def __init__(self, text: str, source: str) -> None:
+        self.text = text
+        self.lines = text.splitlines()
+        self.source = source
+        self.problems: list[Problem] = []
+
+    def root(self) -> yaml.Node | None:
+        """The top node, or None after a problem."""
+        top = Position()
+        if len(self.text) > _MAX_LENGTH:
+            self.problem(top, "the policy is too long", f"at most {_MAX_LENGTH} characters")
+            return None
+        try:
+            node = yaml.compose(self.text, Loader=yaml.SafeLoader)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            at = Position(mark.line + 1, mark.column + 1) if mark else top
+            self.problem(at, f"not YAML: {error.problem or error.context}", "a mapping such as policy: name")
+        except (yaml.YAMLError, RecursionError) as error:
+            self.problem(top, f"not YAML: {str(error).splitlines()[0]}", "plain text, not nested without end")
+        else:
+            if node is not None:
+                return node
+            self.problem(top, "the policy is empty", "policy, title, basis, ...")
+        return None
+
+    def problem(self, at: yaml.Node | Position, what: str, accepted: str = "") -> None:
+        """Notes a problem at a node or place."""
+        if isinstance(at, yaml.Node):
+            at = Position(at.start_mark.line + 1, at.start_mark.column + 1)
+        self.problems.append(Problem(self.source, at.line, at.column, what, accepted))
+
+    def feel_problem(self, error: FeelError) -> None:
+        """Notes what a FEEL text complained of."""
+        self.problem(error.at, error.what, error.accepted)
+
+    def entries(self, node: yaml.Node, what: str) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
+        """Key, its node and the value's node of each entry of a mapping; a repeated key is a problem."""
+        if not isinstance(node, yaml.MappingNode):
+            self.problem(node, f"{what} is not a mapping", f"{what}: followed by indented name: value lines")
+            return
+        seen: set[str] = set()
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self.problem(key, f"a key of {what} is not a word", "name: value")
+            elif key.value in seen:
+                self.problem(key, f'"{key.value}" stands twice in {what}', "each name once")
+            else:
+                seen.add(key.value)
+                yield key.value, key, value
+
+    def mapping(
+        self, node: yaml.Node, what: str, required: Collection[str], optional: Collection[str] = ()
+    ) -> dict[str, yaml.Node]:
+        """The values of a mapping with a fixed set of keys; unknown and missing keys are problems."""
+        known = [*required, *optional]
+        found: dict[str, yaml.Node] = {}
+        for key, key_node, value in self.entries(node, what):
+            if key in known:
+                found[key] = value
+                continue
+            close = suggestion(key, known)
+            self.problem(key_node, f'{what} has no "{key}"', f"{close} " * bool(close) + f"one of {listing(known)}")
+        if isinstance(node, yaml.MappingNode):
+            for key in required:
+                if key not in found:
+                    self.problem(node, f'{what} lacks "{key}"', f"{key}: ...")
+        return found
+
+    def items(self, node: yaml.Node, what: str) -> list[yaml.Node]:
+        """The items of a sequence."""
+        if isinstance(node, yaml.SequenceNode):
+            return list(node.value)
+        self.problem(node, f"{what} is not a list", f"{what}: followed by indented lines that begin with -")
+        return []
+
+    def is_null(self, node: yaml.Node) -> bool:
+        """Whether a value is left empty or written null."""
+        return isinstance(node, yaml.ScalarNode) and node.tag == _NULL_TAG
+
+    def string(self, node: yaml.Node, what: str) -> str | None:
+        """A text that is not empty, or None after a problem."""
+        if not isinstance(node, yaml.ScalarNode) or self.is_null(node) or not node.value.strip():
+            self.problem(node, f"{what} is not a text", "a text")
+            return None
+        return str(node.value).strip()
+
+    def choice(self, node: yaml.Node, what: str, accepted: Collection[str]) -> str | None:
+        """One of the accepted words, or None after a problem."""
+        text = self.string(node, what)
+        if text is None or text in accepted:
+            return text
+        close = suggestion(text, accepted)
+        self.problem(
+            node, f'{what} cannot be "{text}"', f"{close} " * bool(close) + f"one of {', '.join(sorted(accepted))}"
+        )
+        return None
+
+    def value(self, node: yaml.Node, kind: FeelType, what: str) -> Value:
+        """A plain YAML value as one of `kind`, or None (null itself is None without a problem)."""
+        if self.is_null(node):
+            return None
+        text = str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+        value = _read(text, kind)
+        if value is None or not isinstance(node, yaml.ScalarNode):
+            self.problem(node, f"{what} is not {kind.said}" + f": {text}" * bool(text), _WRITTEN[kind])
+            return None
+        return value
+
+    def date(self, node: yaml.Node, what: str) -> datetime.date | None:
+        """A date, or None (after a problem unless it is null)."""
+        value = self.value(node, FeelType.DATE, what)
+        return value if isinstance(value, datetime.date) else None
+
+    def number(self, node: yaml.Node, what: str) -> Fraction | None:
+        """An exact number, or None (after a problem unless it is null)."""
+        value = self.value(node, FeelType.NUMBER, what)
+        return value if isinstance(value, Fraction) else None
+
+    def origin(self, node: yaml.ScalarNode) -> Origin:
+        """Where the characters of a scalar stand in the file."""
+        start = node.start_mark
+        line, column = start.line + 1, start.column + 1
+        if node.style == "|":
+            indent = self._indent(start.line + 1, str(node.value))
+            return Origin(line + 1, indent + 1, indent + 1)
+        raw = self.text[start.index : node.end_mark.index]
+        if node.style is None and raw == node.value:
+            return Origin(line, column)
+        if raw[1:-1] == node.value and node.style in ("'", '"'):
+            return Origin(line, column + 1)
+        return Origin(line, column, exact=False)
+
+    def _indent(self, first_line: int, content: str) -> int:
+        for offset, text in enumerate(content.split("\n")):
+            if text.strip() and first_line + offset < len(self.lines):
+                return len(self.lines[first_line + offset].rstrip()) - len(text.rstrip())
+        return 0
+
+
+def _read(text: str, kind: FeelType) -> Value:
+    match kind:
+        case FeelType.NUMBER | FeelType.MONEY:
+            return read_number(text)
+        case FeelType.BOOLEAN:
+            return {"true": True, "false": False}.get(text)
+        case FeelType.DATE:
+            return read_date(text)
+        case FeelType.DURATION:
+            return read_duration(text)
+    return text or None
+
+
+def plain_type(node: yaml.Node) -> FeelType:
+    """The type that an unquoted YAML value looks like; text otherwise."""
+    if isinstance(node, yaml.ScalarNode) and node.style is None:
+        for kind in (FeelType.NUMBER, FeelType.BOOLEAN, FeelType.DATE):
+            if _read(str(node.value), kind) is not None:
+                return kind
+    return FeelType.STRING

@@ -1,0 +1,71 @@
+"""The ledger: double entry, append-only; accrued at release, posted when the account side confirmed."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, SQLColumnExpression, String, cast, func, insert, literal, select
+from sqlalchemy.orm import Session, aliased
+
+from compensation.models import Assessment, AssessmentState, Credit, LedgerEntry
+from foundation import clock
+from foundation.db import Instant
+from notify.totals import select_confirmed_postings
+
+_COLUMNS = ["key", "credit_id", "kind", "debit", "credit", "amount_minor", "currency", "at"]
+
+
+def accrue(session: Session, assessment: Assessment, basis: str) -> None:
+    """Enter what is owed for each credit of money: expense of its basis against what the account is owed."""
+    at = literal(clock.now(), Instant)
+    rows = select(
+        Credit.key + ":accrued",
+        Credit.id,
+        literal("accrued"),
+        literal(f"expense:{basis}"),
+        _owed(Credit.account_id),
+        Credit.amount_minor,
+        Credit.currency,
+        at,
+    ).where(Credit.assessment_id == assessment.id, Credit.amount_minor.is_not(None))
+    session.execute(insert(LedgerEntry).from_select(_COLUMNS, rows))
+
+
+def record_confirmations(session: Session) -> int:
+    """Enter as posted every accrued credit whose posting the account side has confirmed; returns how many.
+
+    A job runs it again and again; what is entered already is passed over.
+    """
+    released = select(Assessment.ref).where(Assessment.state == AssessmentState.RELEASED)
+    confirmed = select_confirmed_postings(released).subquery()
+    accrued, posted = aliased(LedgerEntry), aliased(LedgerEntry)
+    rows = (
+        select(
+            Credit.key + ":posted",
+            Credit.id,
+            literal("posted"),
+            _owed(Credit.account_id),
+            literal("customer:") + cast(Credit.account_id, String),
+            confirmed.c.amount_minor,
+            confirmed.c.currency,
+            literal(clock.now(), Instant),
+        )
+        .join(confirmed, confirmed.c.key == Credit.key)
+        .join(accrued, accrued.key == Credit.key + ":accrued")
+        .outerjoin(posted, posted.key == Credit.key + ":posted")
+        .where(posted.id.is_(None))
+    )
+    result = session.execute(insert(LedgerEntry).from_select(_COLUMNS, rows))
+    return int(result.rowcount)  # type: ignore[attr-defined]
+
+
+def balance_of(session: Session, assessment_id: int, kind: str) -> int:
+    """Minor units entered under a kind for an assessment's credits."""
+    statement = (
+        select(func.coalesce(func.sum(LedgerEntry.amount_minor), 0))
+        .join(Credit, Credit.id == LedgerEntry.credit_id)
+        .where(Credit.assessment_id == assessment_id, LedgerEntry.kind == kind)
+    )
+    return int(session.scalar(statement) or 0)
+
+
+def _owed(account_id: SQLColumnExpression[int]) -> ColumnElement[str]:
+    return literal("owed:") + cast(account_id, String)

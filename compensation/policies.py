@@ -1,0 +1,188 @@
+"""Policy versions: saved, tested, submitted, approved by a second person, found by the date of the outage."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from compensation.document import PolicyDocument, load_policy
+from compensation.facts import Fact, Origin
+from compensation.feel import FeelType
+from compensation.models import PolicyState, PolicyVersion
+from compensation.policy_tests import run_tests
+from foundation import clock
+from foundation.audit import write_audit
+from foundation.errors import NotFoundError, RefusedError
+from outage.models import AttributeDefinition
+
+
+@dataclass(frozen=True)
+class SavedPolicy:
+    """A version and whether saving made it (the same text again is the same version)."""
+
+    version: PolicyVersion
+    is_new: bool
+
+
+def list_attribute_facts(session: Session) -> tuple[Fact, ...]:
+    """The staff-defined attributes as facts that rules may read."""
+    definitions = session.scalars(select(AttributeDefinition).order_by(AttributeDefinition.name))
+    return tuple(
+        Fact(
+            name=definition.name,
+            type=FeelType(definition.type),
+            meaning=definition.meaning,
+            origin=Origin.ATTRIBUTE,
+            source="an attribute that staff defined",
+            allowed=tuple(definition.allowed) if definition.allowed else None,
+            nullable=True,
+        )
+        for definition in definitions
+    )
+
+
+def save_policy(session: Session, text: str, *, actor: str, source: str = "policy") -> SavedPolicy:
+    """Check a policy's YAML and keep it as the next drafted version; raises PolicyError with every problem found."""
+    document = load_policy(text, source=source, attributes=list_attribute_facts(session))
+    same = select(PolicyVersion).where(
+        PolicyVersion.name == document.name, PolicyVersion.content_hash == document.content_hash
+    )
+    existing = session.scalars(same).one_or_none()
+    if existing is not None:
+        return SavedPolicy(existing, is_new=False)
+    last = session.scalar(select(func.max(PolicyVersion.number)).where(PolicyVersion.name == document.name))
+    version = PolicyVersion(
+        name=document.name,
+        number=(last or 0) + 1,
+        title=document.title,
+        basis=document.basis,
+        currency=document.currency,
+        source=text,
+        content_hash=document.content_hash,
+        state=PolicyState.DRAFTED,
+        in_force_from=document.in_force_from,
+        in_force_to=document.in_force_to,
+        author=actor,
+        created_at=clock.now(),
+    )
+    session.add(version)
+    session.flush()
+    write_audit(
+        session,
+        actor=actor,
+        action="policy saved",
+        subject=label(version),
+        after={"state": version.state, "hash": version.content_hash},
+    )
+    return SavedPolicy(version, is_new=True)
+
+
+def label(version: PolicyVersion) -> str:
+    """How people name a version: `o2-uk-2012-07 v3`."""
+    return f"{version.name} v{version.number}"
+
+
+def submit_policy(session: Session, version_id: int, *, actor: str) -> PolicyVersion:
+    """Ask a second person to approve a drafted version; raises RefusedError while one of its own tests fails."""
+    version = _lock(session, version_id)
+    if version.state is PolicyState.SUBMITTED:
+        return version
+    _require_state(version, PolicyState.DRAFTED)
+    results = run_tests(load_document(session, version))
+    failed = [result.name for result in results if not result.passed]
+    if failed or not results:
+        raise RefusedError(
+            "a policy is submitted with green tests", value=failed or "no tests", accepted="every attached test passes"
+        )
+    return _change(session, version, PolicyState.SUBMITTED, actor, "policy submitted")
+
+
+def approve_policy(session: Session, version_id: int, *, actor: str) -> PolicyVersion:
+    """Put a submitted version in force for outages of its dates; its author cannot (RefusedError).
+
+    Earlier approved versions of the same policy are retired: one version answers for one date.
+    """
+    version = _lock(session, version_id)
+    if version.state is PolicyState.APPROVED:
+        return version
+    _require_state(version, PolicyState.SUBMITTED)
+    if actor == version.author:
+        raise RefusedError("the author cannot approve", value=actor, accepted="another staff user")
+    earlier = select(PolicyVersion).where(
+        PolicyVersion.name == version.name, PolicyVersion.state == PolicyState.APPROVED
+    )
+    for other in session.scalars(earlier):
+        _change(session, other, PolicyState.RETIRED, actor, "policy retired")
+    version.approved_by, version.approved_at = actor, clock.now()
+    return _change(session, version, PolicyState.APPROVED, actor, "policy approved")
+
+
+def retire_policy(session: Session, version_id: int, *, actor: str) -> PolicyVersion:
+    """Take an approved version out of force."""
+    version = _lock(session, version_id)
+    if version.state is PolicyState.RETIRED:
+        return version
+    _require_state(version, PolicyState.APPROVED)
+    return _change(session, version, PolicyState.RETIRED, actor, "policy retired")
+
+
+def list_versions(session: Session) -> Sequence[PolicyVersion]:
+    """All versions, by name, newest first."""
+    return session.scalars(select(PolicyVersion).order_by(PolicyVersion.name, PolicyVersion.number.desc())).all()
+
+
+def get_version(session: Session, name: str, number: int | None = None) -> PolicyVersion:
+    """A version by name and number (the newest without one); raises NotFoundError."""
+    statement = select(PolicyVersion).where(PolicyVersion.name == name).order_by(PolicyVersion.number.desc())
+    if number is not None:
+        statement = statement.where(PolicyVersion.number == number)
+    version = session.scalars(statement.limit(1)).one_or_none()
+    if version is None:
+        raise NotFoundError("no such policy version", value=name if number is None else f"{name} v{number}")
+    return version
+
+
+def list_for_incident(session: Session, started_at: datetime) -> list[PolicyVersion]:
+    """The approved versions that answer for an outage that began at an instant, each asked in its own zone."""
+    approved = select(PolicyVersion).where(PolicyVersion.state == PolicyState.APPROVED).order_by(PolicyVersion.name)
+    return [
+        version
+        for version in session.scalars(approved)
+        if (document := load_document(session, version)).is_in_force(clock.local_date(started_at, document.zone))
+    ]
+
+
+def load_document(session: Session, version: PolicyVersion) -> PolicyDocument:
+    """The checked document of a version (parsed once per process)."""
+    return _load(version.source, label(version), list_attribute_facts(session))
+
+
+@functools.lru_cache(maxsize=64)
+def _load(text: str, source: str, attributes: tuple[Fact, ...]) -> PolicyDocument:
+    return load_policy(text, source=source, attributes=attributes)
+
+
+def _lock(session: Session, version_id: int) -> PolicyVersion:
+    version = session.get(PolicyVersion, version_id, with_for_update=True)
+    if version is None:
+        raise NotFoundError("no such policy version", value=version_id)
+    return version
+
+
+def _require_state(version: PolicyVersion, wanted: PolicyState) -> None:
+    if version.state is not wanted:
+        raise RefusedError(f"{label(version)} is {version.state}", accepted=f"a version that is {wanted}")
+
+
+def _change(session: Session, version: PolicyVersion, state: PolicyState, actor: str, action: str) -> PolicyVersion:
+    before, version.state = version.state, state
+    session.flush()
+    write_audit(
+        session, actor=actor, action=action, subject=label(version), before={"state": before}, after={"state": state}
+    )
+    return version

@@ -1,0 +1,173 @@
+"""Reads offered to pages and commands: assessments, their cases, their books."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import UnaryExpression, func, select
+from sqlalchemy.orm import Session
+
+from compensation.approval import binding, bound_hash
+from compensation.ledger import balance_of
+from compensation.models import Approval, Assessment, AssessmentState, Case, Credit, PolicyVersion
+from foundation.errors import NotFoundError
+from notify.totals import posting_totals
+from outage.models import ImpactRun, Incident
+
+CASE_ORDERS: dict[str, UnaryExpression[Any]] = {
+    "number": Case.number.asc(),
+    "lines": Case.lines.desc(),
+    "cost": (Case.lines * Case.cost_minor).desc(),
+    "outcome": Case.outcome.asc(),
+}
+
+
+@dataclass(frozen=True)
+class AssessmentRow:
+    """An assessment in a list."""
+
+    assessment: Assessment
+    incident_ref: str
+    incident_title: str
+    policy: str
+
+
+@dataclass(frozen=True)
+class AssessmentView:
+    """An assessment with all that a page shows of it; `approval_holds` tells whether its approval still binds."""
+
+    assessment: Assessment
+    incident_ref: str
+    incident_title: str
+    run: ImpactRun
+    version: PolicyVersion
+    approvals: Sequence[Approval]
+    binding_hash: str
+    approval_holds: bool
+
+
+@dataclass(frozen=True)
+class Books:
+    """The same money counted at every station of the chain, in minor units; `differences` is empty when they agree."""
+
+    currency: str
+    cases_minor: int
+    credits_minor: int
+    accrued_minor: int
+    postings_minor: int
+    confirmed_minor: int
+    posted_minor: int
+    book_minor: int
+    credits: int
+    postings: int
+    confirmed: int
+    differences: list[str] = field(default_factory=list)
+
+
+def list_assessments(
+    session: Session, *, incident_ref: str | None = None, limit: int = 50, offset: int = 0
+) -> Sequence[AssessmentRow]:
+    """Assessments, newest first."""
+    statement = (
+        select(Assessment, Incident.ref, Incident.title, PolicyVersion)
+        .join(Incident, Incident.id == Assessment.incident_id)
+        .join(PolicyVersion, PolicyVersion.id == Assessment.policy_version_id)
+        .order_by(Assessment.id.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    if incident_ref is not None:
+        statement = statement.where(Incident.ref == incident_ref)
+    return [
+        AssessmentRow(assessment, ref, title, f"{version.name} v{version.number}")
+        for assessment, ref, title, version in session.execute(statement)
+    ]
+
+
+def count_assessments(session: Session) -> int:
+    """How many assessments there are."""
+    return session.scalar(select(func.count()).select_from(Assessment)) or 0
+
+
+def get_assessment(session: Session, ref: str) -> AssessmentView:
+    """One assessment by its reference; raises NotFoundError."""
+    assessment = find_assessment(session, ref)
+    incident = session.get_one(Incident, assessment.incident_id)
+    bound = binding(session, assessment)
+    approvals = select(Approval).where(Approval.assessment_id == assessment.id).order_by(Approval.id)
+    return AssessmentView(
+        assessment=assessment,
+        incident_ref=incident.ref,
+        incident_title=incident.title,
+        run=bound.run,
+        version=bound.version,
+        approvals=session.scalars(approvals).all(),
+        binding_hash=bound.hash,
+        approval_holds=bound_hash(session, assessment) == bound.hash,
+    )
+
+
+def find_assessment(session: Session, ref: str) -> Assessment:
+    """The assessment of that reference; raises NotFoundError."""
+    assessment = session.scalars(select(Assessment).where(Assessment.ref == ref)).one_or_none()
+    if assessment is None:
+        raise NotFoundError("no such assessment", value=ref, accepted="a reference such as AS-2026-00001")
+    return assessment
+
+
+def list_cases(
+    session: Session, assessment_id: int, *, sort: str = "cost", limit: int | None = None, offset: int = 0
+) -> Sequence[Case]:
+    """Cases of an assessment by `number`, `lines`, `cost` or `outcome`."""
+    order = CASE_ORDERS.get(sort, CASE_ORDERS["number"])
+    statement = select(Case).where(Case.assessment_id == assessment_id).order_by(order, Case.number).offset(offset)
+    return session.scalars(statement.limit(limit) if limit is not None else statement).all()
+
+
+def books_of(session: Session, ref: str) -> Books:
+    """Prove the books of a released assessment: decided = credited = accrued = posted = confirmed = in the book.
+
+    Before release only the cases have an amount. Vouchers count at their face value.
+    """
+    assessment = find_assessment(session, ref)
+    cases = select(func.coalesce(func.sum(Case.lines * Case.cost_minor), 0)).where(Case.assessment_id == assessment.id)
+    credits_of = select(func.count(), func.coalesce(func.sum(Credit.amount_minor), 0)).where(
+        Credit.assessment_id == assessment.id
+    )
+    count, amount = session.execute(credits_of).one()
+    totals = posting_totals(session, assessment.ref)
+    books = Books(
+        currency=assessment.currency,
+        cases_minor=int(session.scalar(cases) or 0),
+        credits_minor=int(amount or 0),
+        accrued_minor=balance_of(session, assessment.id, "accrued"),
+        postings_minor=totals.amount_minor,
+        confirmed_minor=totals.confirmed_minor,
+        posted_minor=balance_of(session, assessment.id, "posted"),
+        book_minor=totals.book_minor,
+        credits=count,
+        postings=totals.count,
+        confirmed=totals.confirmed,
+    )
+    if assessment.state is AssessmentState.RELEASED:
+        books.differences.extend(_differences(books))
+    return books
+
+
+def _differences(books: Books) -> list[str]:
+    stations = [
+        ("decided in the cases", books.cases_minor),
+        ("credited", books.credits_minor),
+        ("accrued in the ledger", books.accrued_minor),
+        ("enqueued as postings", books.postings_minor),
+        ("confirmed by the account side", books.confirmed_minor),
+        ("posted in the ledger", books.posted_minor),
+        ("in the account book", books.book_minor),
+    ]
+    first, amount = stations[0]
+    differences = [f"{name}: {value}, {first}: {amount}" for name, value in stations[1:] if value != amount]
+    if not books.credits == books.postings == books.confirmed:
+        differences.append(f"credits {books.credits}, postings {books.postings}, confirmed {books.confirmed}")
+    return differences

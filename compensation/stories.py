@@ -1,0 +1,113 @@
+"""What happened to one line, incident by incident: lost time, evidence, decision, credits, message, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from compensation.assessment import make_situation
+from compensation.keys import group_key
+from compensation.models import Assessment, AssessmentState, PolicyVersion
+from compensation.policies import label
+from foundation.snapshots import SnapshotStore
+from notify.models import Delivery, DeliveryKind
+from notify.queries import deliveries_of_group
+from outage.intervals import IntervalSet
+from outage.lines import LineImpact, impact_of_line
+from outage.models import ImpactRun, Incident, Subscriber
+
+MOST_INCIDENTS = 50
+
+
+@dataclass(frozen=True)
+class DecisionStory:
+    """One assessment's word on the line: outcome, the sentences that explain it, and what was carried outside."""
+
+    assessment: Assessment
+    policy: str
+    outcome: str
+    explanation: Sequence[str]
+    postings: Sequence[Delivery]
+    messages: Sequence[Delivery]
+
+
+@dataclass(frozen=True)
+class IncidentStory:
+    """One incident's part in a line's life; `impact` is None when the latest run does not hold the line."""
+
+    incident: Incident
+    run: ImpactRun
+    impact: LineImpact | None
+    decisions: Sequence[DecisionStory]
+
+    @property
+    def lost(self) -> Mapping[str, IntervalSet]:
+        """Lost intervals per service, Unix seconds; empty when nothing was lost."""
+        return self.impact.services if self.impact is not None else {}
+
+
+def line_story(session: Session, store: SnapshotStore, subscriber: Subscriber) -> list[IncidentStory]:
+    """Every recent incident that touched the line or gave it something, newest first.
+
+    The decision is made again from the line's facts as they were, by the policy version that was used. Raises
+    NotFoundError when a snapshot file is missing.
+    """
+    recent = (
+        select(Incident)
+        .join(ImpactRun, ImpactRun.incident_id == Incident.id)
+        .distinct()
+        .order_by(Incident.started_at.desc(), Incident.id.desc())
+        .limit(MOST_INCIDENTS)
+    )
+    stories = [_story(session, store, subscriber, incident) for incident in session.scalars(recent)]
+    return [story for story in stories if story is not None]
+
+
+def _story(session: Session, store: SnapshotStore, subscriber: Subscriber, incident: Incident) -> IncidentStory | None:
+    runs = select(ImpactRun).where(ImpactRun.incident_id == incident.id).order_by(ImpactRun.number.desc())
+    run = session.scalars(runs.limit(1)).one()
+    impact = impact_of_line(store, run, subscriber.id)
+    decisions = [
+        decision
+        for assessment in _assessments(session, incident)
+        if (decision := _decision(session, store, subscriber, incident, assessment)) is not None
+    ]
+    if impact is None and all(decision.outcome == "nothing" for decision in decisions):
+        return None
+    return IncidentStory(incident, run, impact, decisions)
+
+
+def _assessments(session: Session, incident: Incident) -> Sequence[Assessment]:
+    statement = (
+        select(Assessment)
+        .where(Assessment.incident_id == incident.id, Assessment.state != AssessmentState.REJECTED)
+        .order_by(Assessment.id.desc())
+    )
+    return session.scalars(statement).all()
+
+
+def _decision(
+    session: Session, store: SnapshotStore, subscriber: Subscriber, incident: Incident, assessment: Assessment
+) -> DecisionStory | None:
+    situation = make_situation(session, store, assessment.impact_run_id, assessment.policy_version_id)
+    case = situation.decide_line(subscriber.id)
+    if case is None:
+        return None
+    version = session.get_one(PolicyVersion, assessment.policy_version_id)
+    # Before release nothing was carried outside for this assessment, even where an earlier one was released.
+    carried = [
+        delivery
+        for delivery in deliveries_of_group(session, group_key(incident.ref, version.name, subscriber.id))
+        if delivery.campaign == assessment.ref
+    ]
+    return DecisionStory(
+        assessment=assessment,
+        policy=label(version),
+        outcome=case.decision.outcome,
+        explanation=case.decision.trace.explain(),
+        postings=[delivery for delivery in carried if delivery.kind is DeliveryKind.POSTING],
+        messages=[delivery for delivery in carried if delivery.kind is DeliveryKind.MESSAGE],
+    )

@@ -1,0 +1,119 @@
+"""From an incident to its assessment: choose run and policy, assess; and the panel that an incident's page shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from markupsafe import Markup
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+from wtforms import HiddenField, RadioField, SelectField
+from wtforms.validators import InputRequired
+
+from compensation.assessment import assess
+from compensation.models import PolicyState, PolicyVersion
+from compensation.policies import list_versions, load_document
+from compensation.queries import list_assessments
+from compensation.web.policy_view import in_force_text
+from foundation import clock
+from foundation.errors import InputError
+from foundation.web import Form, actor, has_permission, permission, reading, store
+from foundation.web.access import foundations
+from outage.incidents import get_incident
+from outage.models import ImpactRun, Incident
+
+assess_pages = Blueprint("assess", __name__, url_prefix="/assessments", template_folder="templates")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A policy version that answers for the day of an outage."""
+
+    version: PolicyVersion
+    in_force: str
+
+
+class AssessForm(Form):
+    """Which run to assess under which policy version."""
+
+    incident = HiddenField()
+    run = SelectField("Impact run", [InputRequired("choose a run")], coerce=int)
+    version = RadioField("Policy version", [InputRequired("choose a policy version")], coerce=int)
+
+
+@assess_pages.route("/new", methods=["GET", "POST"])
+@permission("assessments.write")
+def new() -> str | Response | tuple[str, int]:
+    """Choose run and policy version; assessing shows every case and pays nothing."""
+    ref = request.form.get("incident") or request.args.get("incident", "")
+    with reading() as session:
+        incident = get_incident(session, ref)
+        runs = _list_runs(session, incident)
+        choices = _list_choices(session, incident)
+    form = AssessForm(incident=incident.ref)
+    form.run.choices = [(run.id, _run_label(run)) for run in runs]
+    form.version.choices = [(each.version.id, _version_label(each)) for each in choices]
+    if not form.is_submitted() and choices:
+        form.version.data = choices[0].version.id
+    if form.validate_on_submit():
+        return _assess(form)
+    page = render_template("compensation/assess.html", form=form, incident=incident, runs=runs, choices=choices)
+    return (page, 422) if form.is_submitted() else page
+
+
+def _assess(form: AssessForm) -> Response:
+    foundation = foundations()
+    assessed = assess(foundation.database, store(), form.run.data, form.version.data, actor=actor())
+    ref = assessed.assessment.ref
+    if assessed.is_new:
+        flash(f"{ref}: every case is below. Nothing is paid until it is submitted, approved and released.", "success")
+    else:
+        flash(f"This run was assessed under this version before: {ref}.", "info")
+    return redirect(url_for("assessments.detail", ref=ref), 303)
+
+
+def incident_panel(incident_ref: str) -> Markup:
+    """The assessments of an incident and the button to make one; empty for those who may not see assessments."""
+    if not has_permission("assessments.read"):
+        return Markup("")
+    with reading() as session:
+        rows = list_assessments(session, incident_ref=incident_ref)
+        incident = get_incident(session, incident_ref)
+        measured = bool(_list_runs(session, incident))
+    page = render_template("compensation/incident_panel.html", rows=rows, incident_ref=incident_ref, measured=measured)
+    return Markup(page)  # noqa: S704 - a template of ours, its values escaped
+
+
+def _list_runs(session: Session, incident: Incident) -> Sequence[ImpactRun]:
+    statement = select(ImpactRun).where(ImpactRun.incident_id == incident.id).order_by(ImpactRun.number.desc())
+    return session.scalars(statement).all()
+
+
+def _list_choices(session: Session, incident: Incident) -> list[Choice]:
+    """The versions in force on the day of the outage, approved ones first; a draft may be tried, not released."""
+    found = []
+    for version in list_versions(session):
+        if version.state is PolicyState.RETIRED:
+            continue
+        try:
+            document = load_document(session, version)
+        except InputError:
+            continue
+        if document.is_in_force(clock.local_date(incident.started_at, document.zone)):
+            found.append(Choice(version, in_force_text(version.in_force_from, version.in_force_to)))
+    return sorted(found, key=lambda each: each.version.state is not PolicyState.APPROVED)
+
+
+def _run_label(run: ImpactRun) -> str:
+    lines = int(run.counts.get("lines", 0))
+    return f"Run {run.number}: {lines:,} lines, as of {run.as_of:%Y-%m-%d %H:%M} UTC"
+
+
+def _version_label(choice: Choice) -> str:
+    version = choice.version
+    approved = version.state is PolicyState.APPROVED
+    state = "approved" if approved else "not approved: to try out only"
+    return f"{version.title}, version {version.number} ({state}; in force {choice.in_force})"

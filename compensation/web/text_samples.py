@@ -1,0 +1,80 @@
+"""The customer texts of an assessment as they will read, with their characters and parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from types import SimpleNamespace
+from typing import Any
+
+from compensation.assessment import postable
+from compensation.models import Case
+from foundation.errors import InputError
+from notify.composing import message_values
+from notify.models import TextVersion
+from notify.segments import Parts, count_parts, foreign_letters
+from notify.wording import render
+
+MOST_CASES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class TextSample:
+    """A text for the lines of one case; `problem` says why it cannot be written (then nothing can be released)."""
+
+    version: TextVersion
+    case_number: int
+    lines: int
+    body: str
+    parts: Parts | None
+    foreign: str
+    problem: str | None
+
+
+def sample_texts(
+    cases: Sequence[Case], versions: Sequence[TextVersion], outage_on: date, brand: str
+) -> list[TextSample]:
+    """For each text and language: how it reads for the case with most lines, and for the longest when that takes more.
+
+    `brand` is written where the policy does not tell brands apart.
+    """
+    samples: list[TextSample] = []
+    for version in versions:
+        using = sorted((case for case in cases if case.text_name == version.name), key=lambda case: -case.lines)
+        written = [_sample(case, version, outage_on, brand) for case in using[:MOST_CASES]]
+        samples += _telling(written)
+    return samples
+
+
+def _telling(written: list[TextSample]) -> list[TextSample]:
+    if not written:
+        return []
+    broken = [sample for sample in written if sample.problem]
+    most = written[0]
+    longest = max(written, key=lambda sample: (_parts(sample), len(sample.body)))
+    extra = [longest] if _parts(longest) > _parts(most) else []
+    return [most, *extra, *(sample for sample in broken[:1] if sample is not most)]
+
+
+def _parts(sample: TextSample) -> int:
+    return sample.parts.parts if sample.parts is not None else 0
+
+
+def _sample(case: Case, version: TextVersion, outage_on: date, brand: str) -> TextSample:
+    known = str(case.facts.get("brand") or brand)
+    try:
+        given = {"brand": known, "outage_date": outage_on.isoformat()}
+        values = message_values("preview", version.language, given, _postings(case))
+        body = render(version.body, values, version.placeholders)
+    except InputError as error:
+        return TextSample(version, case.number, case.lines, version.body, None, "", error.message)
+    return TextSample(version, case.number, case.lines, body, count_parts(body), foreign_letters(body), None)
+
+
+def _postings(case: Case) -> list[Any]:
+    # What the delivery will read from the confirmed postings, so that the preview cannot say something else.
+    return [
+        SimpleNamespace(payload=reward, amount_minor=reward["amount_minor"], currency=reward["currency"])
+        for reward in postable(case)
+    ]

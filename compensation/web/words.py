@@ -1,0 +1,154 @@
+"""How facts, durations, amounts, rewards and states read on a page: units said, codes turned into words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+from typing import Any
+
+from compensation.facts import CATALOGUE
+from compensation.feel import FeelType
+from compensation.feel.values import read_duration, say_duration
+from foundation.money import Money
+
+LANGUAGE = "en-GB"
+_REWARDS = {
+    "bill_credit": "bill credit",
+    "balance_credit": "balance credit",
+    "voucher": "voucher",
+    "top_up_bonus": "extra on the first top-up",
+    "apology": "apology",
+}
+_EVIDENCE = {
+    "served_by": "The network element that serves this line failed.",
+    "present": "The line was last seen in a cell that failed.",
+    "everyone": "The policy gives to everyone, touched or not.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FactColumn:
+    """A fact by which the cases of an assessment differ: its name and whether it reads as a number."""
+
+    name: str
+    is_number: bool
+
+
+def money_text(amount_minor: int | None, currency: str | None) -> str:
+    """An amount as staff read it, such as £3.00; a dash when there is none."""
+    if amount_minor is None or currency is None:
+        return "–"
+    return Money(amount_minor, currency).text(LANGUAGE)
+
+
+def duration_text(seconds: int) -> str:
+    """Whole seconds as `19 h 42 min`, as the explanations write them."""
+    return say_duration(timedelta(seconds=seconds))
+
+
+def date_text(day: date | str) -> str:
+    """A date as `11 July 2012`."""
+    day = date.fromisoformat(day) if isinstance(day, str) else day
+    return f"{day.day} {day:%B %Y}"
+
+
+def evidence_text(evidence: str) -> str:
+    """A sentence on how it is known that a line was touched."""
+    return _EVIDENCE.get(evidence, evidence)
+
+
+def fact_text(name: str, value: Any, currency: str) -> str:
+    """A fact's stored value as people read it: money formatted, durations in hours, codes as words."""
+    if value is None:
+        return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    fact = CATALOGUE.get(name)
+    if fact is None:
+        return str(value)
+    match fact.type:
+        case FeelType.MONEY:
+            return money_text(int(value), currency)
+        case FeelType.DURATION:
+            return say_duration(_duration(value))
+        case FeelType.DATE:
+            return date_text(value)
+        case FeelType.NUMBER:
+            return number_text(value)
+        case _:
+            return str(value).replace("_", " ")
+
+
+def number_text(value: Any) -> str:
+    """An exact number: whole as it is, else as a decimal when it ends soon, else as a fraction."""
+    exact = Fraction(value)
+    if exact.denominator == 1:
+        return str(exact.numerator)
+    scaled = exact * 10_000
+    return f"{float(exact):g}" if scaled.denominator == 1 else f"{exact.numerator}/{exact.denominator}"
+
+
+def sort_key(name: str, value: Any) -> tuple[int, Any]:
+    """A key by which values of one fact can be put in order, those not known last."""
+    if value is None:
+        return (2, "")
+    if isinstance(value, bool):
+        return (0, int(value))
+    fact = CATALOGUE.get(name)
+    if fact is not None and fact.type is FeelType.DURATION:
+        return (0, _duration(value))
+    if fact is not None and fact.type in (FeelType.MONEY, FeelType.NUMBER):
+        return (0, Fraction(value))
+    return (1, str(value))
+
+
+def fact_columns(every_facts: Sequence[Mapping[str, Any]]) -> list[FactColumn]:
+    """The facts whose value is not the same in all cases, in the order the cases hold them."""
+    names = dict.fromkeys(name for facts in every_facts for name in facts)
+    return [
+        FactColumn(name, _is_number(name))
+        for name in names
+        if len({repr(facts.get(name)) for facts in every_facts}) > 1
+    ]
+
+
+def common_facts(every_facts: Sequence[Mapping[str, Any]], currency: str) -> list[tuple[str, str]]:
+    """The facts that all cases share, each with its value in words."""
+    if not every_facts:
+        return []
+    differing = {column.name for column in fact_columns(every_facts)}
+    return [(name, fact_text(name, value, currency)) for name, value in every_facts[0].items() if name not in differing]
+
+
+def reward_text(reward: Mapping[str, Any]) -> str:
+    """A reward of a case, such as `£3.00 bill credit` or `10 % extra on the first top-up`."""
+    kind = _REWARDS.get(str(reward.get("kind")), str(reward.get("kind") or reward.get("name")).replace("_", " "))
+    if reward.get("amount_minor") is not None:
+        return f"{money_text(reward['amount_minor'], reward.get('currency'))} {kind}"
+    if reward.get("percent") is not None:
+        return f"{number_text(reward['percent'])} % {kind}"
+    return kind
+
+
+def reward_when(reward: Mapping[str, Any]) -> str:
+    """When a reward is paid or may be used; empty when nothing is said. `valid_to` is the first day it is not valid."""
+    if reward.get("pays_on"):
+        return str(reward["pays_on"])
+    if reward.get("valid_from") and reward.get("valid_to"):
+        last = date.fromisoformat(reward["valid_to"]) - timedelta(days=1)
+        return f"valid {date_text(reward['valid_from'])} to {date_text(last)}"
+    return ""
+
+
+def _is_number(name: str) -> bool:
+    fact = CATALOGUE.get(name)
+    return fact is not None and fact.type in (FeelType.MONEY, FeelType.DURATION, FeelType.NUMBER)
+
+
+def _duration(value: Any) -> timedelta:
+    # Stored facts are JSON: seconds, or ISO 8601 text.
+    if isinstance(value, timedelta):
+        return value
+    return read_duration(value) or timedelta(0) if isinstance(value, str) else timedelta(seconds=int(value))

@@ -1,0 +1,82 @@
+"""Commands that know no telecom: the database, staff users, tokens, settings."""
+
+from __future__ import annotations
+
+import click
+
+from foundation import access, migrate
+from foundation.cli import App
+from foundation.db import Database
+from foundation.settings import TABLE
+
+
+@click.group()
+def db() -> None:
+    """The records: bring the database to the newest migration."""
+
+
+@db.command()
+@click.pass_obj
+def upgrade(app: App) -> None:
+    """Apply the migrations that are missing; again: nothing changes."""
+    database = Database(app.settings.database_url)
+    before, after = migrate.upgrade(database)
+    database.dispose()
+    said = "nothing changed" if before == after else f"was: {before or 'empty'}"
+    click.echo(f"database stands at {after}, {said}")
+
+
+@click.group()
+def user() -> None:
+    """Staff users and API tokens.
+
+    \b
+    outage user add maria --roles marketing --name "Maria Santos"
+    outage user token alertmanager --label prod
+    """
+
+
+@user.command("add")
+@click.argument("name")
+@click.option("--roles", required=True, help=f"Comma list of: {', '.join(sorted(access.ROLES))}.")
+@click.option("--name", "display_name", default="", help="Name as people write it.")
+@click.password_option(help="At least 12 characters; asked for when not given.")
+@click.pass_obj
+def add(app: App, name: str, roles: str, display_name: str, password: str) -> None:
+    """Add a staff user."""
+    wanted = [role.strip() for role in roles.split(",")]
+    with app.database.transaction() as session:
+        access.add_user(
+            session, name=name, display_name=display_name, password=password, roles=wanted, actor="command line"
+        )
+    click.echo(f"{name} added with {', '.join(wanted)}")
+
+
+@user.command("list")
+@click.pass_obj
+def list_users(app: App) -> None:
+    """List staff users and their roles."""
+    with app.database.reading() as session:
+        for found in access.list_users(session):
+            click.echo(f"{found.name:<24} {'' if found.active else 'inactive '}{', '.join(found.roles)}")
+
+
+@user.command("token")
+@click.argument("name")
+@click.option("--label", required=True, help="What the token is for.")
+@click.pass_obj
+def token(app: App, name: str, label: str) -> None:
+    """Make an API token for a staff user (a machine has the role machine); it is shown once."""
+    with app.database.transaction() as session:
+        made = access.add_token(session, access.get_user(session, name), label, actor="command line")
+    click.echo(made)
+
+
+@click.command()
+def settings() -> None:
+    """The table of settings: environment name, default, meaning."""
+    for setting in TABLE:
+        click.echo(f"{setting.name:<22} {setting.meaning}\n{'':<22} default {setting.default}; {setting.accepted}")
+
+
+commands: list[click.Command] = [db, user, settings]

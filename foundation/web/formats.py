@@ -1,0 +1,67 @@
+"""How instants, durations, money and numbers are written on pages."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from flask import Flask
+from markupsafe import Markup
+
+from foundation import clock
+from foundation.money import Money
+
+
+def write_instant(instant: datetime | None) -> Markup:
+    """An instant in UTC with the zone named, as a <time> element; a script adds the reader's own zone as a hint."""
+    if instant is None:
+        return Markup("<span class='text-body-secondary'>–</span>")
+    form = Markup('<time datetime="{}" class="instant">{}</time>')
+    return form.format(instant.strftime("%Y-%m-%dT%H:%M:%SZ"), plain_instant(instant))
+
+
+def plain_instant(instant: datetime) -> str:
+    """An instant as text: 11 Jul 2012 12:30 UTC (seconds only when there are any)."""
+    seconds = f":{instant.second:02d}" if instant.second else ""
+    return f"{instant.day} {instant.strftime('%b %Y %H:%M')}{seconds} UTC"
+
+
+def write_duration(duration: timedelta | int | None) -> str:
+    """A duration in its two greatest units: 45 s, 12 min, 20 h 05 min, 3 d 4 h."""
+    if duration is None:
+        return "–"
+    seconds = int(duration.total_seconds()) if isinstance(duration, timedelta) else int(duration)
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
+    if seconds < 60:
+        return f"{seconds} s"
+    if hours < 1:
+        return f"{minutes} min"
+    if days < 2:
+        return f"{hours} h {minutes % 60:02d} min"
+    return f"{days} d {hours % 24} h"
+
+
+def write_number(number: int | None) -> str:
+    """A whole number with thin spaces between thousands; none is a dash."""
+    return "–" if number is None else f"{number:,}".replace(",", "\u202f")
+
+
+def write_money(amount_minor: int | None, currency: str) -> str:
+    """An amount of minor units as English readers write it."""
+    return "–" if amount_minor is None else Money(amount_minor, currency).text("en_GB")
+
+
+def write_words(name: str) -> str:
+    """A stored word for people: third_party is third party."""
+    return name.replace("_", " ")
+
+
+def set_up_formats(app: Flask) -> None:
+    """Offer the formats to templates as filters: instant, duration, number, words; and money as a function."""
+    app.jinja_env.filters.update(
+        instant=write_instant,
+        plain_instant=plain_instant,
+        duration=write_duration,
+        number=write_number,
+        words=write_words,
+    )
+    app.jinja_env.globals.update(write_money=write_money, now=clock.now)

@@ -1,0 +1,168 @@
+"""The words of messages at the moment they are sent: the pinned text, filled from the confirmed postings."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+from babel.core import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.numbers import format_decimal
+from sqlalchemy import Row, select
+from sqlalchemy.orm import Session
+
+from foundation.errors import InputError
+from foundation.money import Money
+from notify import texts
+from notify.models import DeliveryKind, DeliveryState, TextVersion
+from notify.transitions import DELIVERIES
+from notify.wording import render
+
+_CREDIT_KINDS = ("bill_credit", "balance_credit")
+# Where `{pays_on}` is taken from when several rewards say it.
+_KINDS = (*_CREDIT_KINDS, "top_up_bonus", "voucher")
+_FROM_POSTINGS = frozenset({"credit", "voucher", "bonus", "code"})
+
+
+@dataclass(frozen=True)
+class Composed:
+    """Finished bodies by delivery id, and by delivery id why there is none."""
+
+    bodies: Mapping[int, str]
+    reasons: Mapping[int, str]
+
+
+def compose_messages(session: Session, rows: Sequence[Row[Any]]) -> Composed:
+    """The words of claimed messages; a missing or empty placeholder is a reason not to send, never an empty space."""
+    postings = _confirmed_postings(session, {row.group_key for row in rows})
+    found: dict[tuple[Any, ...], TextVersion] = {}
+    bodies, reasons = {}, {}
+    for row in rows:
+        try:
+            version = _find_text(session, row.payload, found)
+            given = row.payload.get("values", {})
+            values = message_values(row.group_key, version.language, given, postings[row.group_key])
+            bodies[row.id] = render(version.body, values, version.placeholders)
+        except InputError as error:
+            reasons[row.id] = f"not sent: {error.message}"
+    return Composed(bodies, reasons)
+
+
+def message_values(
+    group_key: str, language: str, given: Mapping[str, Any], postings: Collection[Row[Any]]
+) -> dict[str, str]:
+    """The values of all placeholders of a message: amounts from its confirmed postings, the rest as given.
+
+    Dates in ISO form are written as people of that language write them. A sum over two currencies has no value.
+    """
+    values = {name: in_words(str(value), language) for name, value in given.items() if value is not None}
+    for name in _FROM_POSTINGS:
+        values.pop(name, None)
+    by_kind: dict[str, list[Row[Any]]] = defaultdict(list)
+    for posting in postings:
+        by_kind[posting.payload.get("kind", "")].append(posting)
+    values["credit"] = _sum(language, [row for kind in _CREDIT_KINDS for row in by_kind[kind]])
+    values["voucher"] = _sum(language, by_kind["voucher"])
+    values["bonus"] = " + ".join(_percent(row.payload.get("percent"), language) for row in by_kind["top_up_bonus"])
+    values["code"] = public_code(group_key)
+    values.update(_window("voucher", by_kind["voucher"], language))
+    values.update(_window("bonus", by_kind["top_up_bonus"], language))
+    pays_on = [row.payload["pays_on"] for kind in _KINDS for row in by_kind[kind] if row.payload.get("pays_on")]
+    if pays_on:
+        values["pays_on"] = in_words(pays_on[0], language)
+    return values
+
+
+def public_code(group_key: str) -> str:
+    """The short code of a message: six letters and digits by which the public list of texts is searched."""
+    return base64.b32encode(hashlib.sha256(group_key.encode()).digest())[:6].decode()
+
+
+@lru_cache(maxsize=4096)
+def in_words(text: str, language: str) -> str:
+    """An ISO date as that language writes it (2012-09-01: 1 September 2012); any other text as it is."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return text
+    return str(format_date(day, "long", locale=_locale(language)))
+
+
+def _find_text(session: Session, payload: Mapping[str, Any], found: dict[tuple[Any, ...], TextVersion]) -> TextVersion:
+    pinned = payload.get("version")
+    wanted = (pinned,) if pinned is not None else (payload.get("text"), payload.get("language"))
+    if wanted not in found:
+        found[wanted] = (
+            texts.get_version(session, int(pinned))
+            if pinned is not None
+            else texts.current_text(session, str(payload.get("text")), str(payload.get("language") or "en"))
+        )
+    return found[wanted]
+
+
+def _confirmed_postings(session: Session, groups: Collection[str]) -> dict[str, list[Row[Any]]]:
+    fields = ("group_key", "payload", "amount_minor", "currency")
+    query = (
+        select(*(DELIVERIES.c[field] for field in fields))
+        .where(
+            DELIVERIES.c.group_key.in_(sorted(groups)),
+            DELIVERIES.c.kind == DeliveryKind.POSTING,
+            DELIVERIES.c.state == DeliveryState.DELIVERED,
+        )
+        .order_by(DELIVERIES.c.id)
+    )
+    postings: dict[str, list[Row[Any]]] = defaultdict(list)
+    for row in session.execute(query):
+        postings[row.group_key].append(row)
+    return postings
+
+
+def _sum(language: str, rows: Iterable[Row[Any]]) -> str:
+    sums: dict[str, int] = defaultdict(int)
+    for row in rows:
+        sums[row.currency] += row.amount_minor or 0
+    if len(sums) != 1:
+        return ""
+    [(currency, amount)] = sums.items()
+    return _money(amount, currency, language) if amount > 0 else ""
+
+
+@lru_cache(maxsize=65_536)
+def _money(amount_minor: int, currency: str, language: str) -> str:
+    return Money(amount_minor, currency).text(language)
+
+
+def _percent(percent: object, language: str) -> str:
+    exact = Fraction(str(percent))
+    number = Decimal(exact.numerator) / Decimal(exact.denominator)
+    return f"{format_decimal(number, locale=_locale(language))}%"
+
+
+def _window(name: str, rows: Sequence[Row[Any]], language: str) -> dict[str, str]:
+    if not rows:
+        return {}
+    payload, window = rows[0].payload, {}
+    if payload.get("valid_from"):
+        window[f"{name}_from"] = in_words(payload["valid_from"], language)
+    if payload.get("valid_to"):
+        # `valid_to` is the first day it no longer holds; people are told the last day it does.
+        last = date.fromisoformat(payload["valid_to"]) - timedelta(days=1)
+        window[f"{name}_until"] = in_words(last.isoformat(), language)
+    return window
+
+
+@lru_cache(maxsize=256)
+def _locale(language: str) -> Locale:
+    # Plain "en" would write dates the American way.
+    try:
+        return Locale.parse("en_GB" if language == "en" else language.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):
+        return Locale.parse("en_GB")

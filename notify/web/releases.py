@@ -1,0 +1,121 @@
+"""Pages of releases: campaigns, one campaign's funnel and deliveries, one delivery with its attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import TypeVar
+
+from flask import Blueprint, Response, render_template, request
+from sqlalchemy.orm import Session
+
+from foundation.errors import NotFoundError
+from foundation.web import csv_response, figure, permission, read_page, reading, wants_csv
+from notify.models import Delivery, DeliveryKind, DeliveryState
+from notify.queries import (
+    campaign_amounts,
+    campaign_counts,
+    count_deliveries,
+    count_waiting,
+    list_attempts,
+    list_deliveries,
+)
+from notify.web.addresses import show_address
+from notify.web.campaigns import funnel_figure, list_campaigns, list_troubles, shown_kinds
+
+Choice = TypeVar("Choice", bound=StrEnum)
+MOST_CSV_ROWS = 100_000
+releases = Blueprint("releases", __name__, url_prefix="/releases", template_folder="templates")
+
+
+@releases.get("/")
+@permission("deliveries.read")
+def index() -> str:
+    """All campaigns with where their deliveries stand."""
+    with reading() as session:
+        rows = list_campaigns(session)
+    return render_template("notify/releases.html", rows=rows)
+
+
+@releases.get("/<campaign>")
+@permission("deliveries.read")
+def detail(campaign: str) -> str | Response:
+    """One campaign: its funnel, what does not go on and why, and its deliveries."""
+    kind = _choice(DeliveryKind, "kind")
+    state = _choice(DeliveryState, "state")
+    search = request.args.get("q", "").strip()[:128]
+    page = read_page()
+    with reading() as session:
+        counts = campaign_counts(session, campaign)
+        if not counts:
+            raise NotFoundError("no such release", value=campaign, accepted="a campaign from the list of releases")
+        if wants_csv():
+            rows = list(_csv_rows(session, campaign, kind, state, search))
+            return csv_response(f"{campaign}-deliveries", _CSV_HEADER, rows)
+        wanted = {"campaign": campaign, "kind": kind, "state": state, "search": search}
+        deliveries = list_deliveries(session, **wanted, limit=page.size, offset=page.offset)  # type: ignore[arg-type]
+        found = count_deliveries(session, **wanted)  # type: ignore[arg-type]
+        waiting = count_waiting(session, campaign)
+        amounts = campaign_amounts(session, campaign)
+        troubles = list_troubles(session, campaign)
+    return render_template(
+        "notify/release.html",
+        campaign=campaign,
+        counts=counts,
+        kinds=shown_kinds(counts),
+        states=[state for state in DeliveryState if any(state in counts[kind] for kind in counts)],
+        every_state=list(DeliveryState),
+        amounts=amounts,
+        waiting=waiting,
+        troubles=troubles,
+        deliveries=deliveries,
+        found=found,
+        page=page,
+        pages=page.pages(found),
+        kind=kind,
+        state=state,
+        search=search,
+        show_address=show_address,
+        chart=figure(funnel_figure(counts), "Deliveries by kind and state", height=220),
+    )
+
+
+@releases.get("/deliveries/<int(max=9223372036854775807):number>")
+@permission("deliveries.read")
+def delivery(number: int) -> str:
+    """One delivery: what it carries, where it stands and why, and every attempt."""
+    with reading() as session:
+        found = session.get(Delivery, number)
+        if found is None:
+            raise NotFoundError("no such delivery", value=number)
+        attempts = list_attempts(session, found.id)
+    return render_template("notify/delivery.html", delivery=found, attempts=attempts, show_address=show_address)
+
+
+_CSV_HEADER = ("key", "kind", "channel", "address", "amount_minor", "currency", "state", "reason", "changed_at")
+
+
+def _csv_rows(
+    session: Session, campaign: str, kind: DeliveryKind | None, state: DeliveryState | None, search: str
+) -> Iterator[Sequence[object]]:
+    found = list_deliveries(session, campaign=campaign, kind=kind, state=state, search=search, limit=MOST_CSV_ROWS)
+    for row in found:
+        yield [
+            row.key,
+            str(row.kind),
+            row.channel,
+            show_address(row.address, row.kind),
+            row.amount_minor,
+            row.currency,
+            str(row.state),
+            row.reason,
+            row.changed_at,
+        ]
+
+
+def _choice(kind: type[Choice], name: str) -> Choice | None:
+    """A filter from the address; anything unknown means all."""
+    try:
+        return kind(request.args.get(name, ""))
+    except ValueError:
+        return None

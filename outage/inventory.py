@@ -1,0 +1,117 @@
+"""Reads of the network inventory, and the versions that every change of bulk data raises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, or_, select, union
+from sqlalchemy.orm import Session, aliased
+
+from foundation.db import insert_ignoring
+from foundation.errors import NotFoundError
+from outage import topology
+from outage.models import BulkState, Dependency, NetworkElement
+
+_CHUNK = 5_000
+
+
+def find_element(session: Session, ref: str) -> NetworkElement | None:
+    """The element of that reference, valid today or not, else None."""
+    return session.scalars(select(NetworkElement).where(NetworkElement.ref == ref)).one_or_none()
+
+
+def get_element(session: Session, ref: str, *, where: str = "element") -> NetworkElement:
+    """The element of that reference; raises NotFoundError that names it."""
+    element = find_element(session, ref)
+    if element is None:
+        raise NotFoundError("unknown network element", where=where, value=ref, accepted="a ref from the inventory")
+    return element
+
+
+@dataclass(frozen=True, slots=True)
+class ElementFacts:
+    """What outages need of an element: its id and the services it carries."""
+
+    id: int
+    services: tuple[str, ...]
+
+
+def find_elements(session: Session, refs: Iterable[str]) -> dict[str, ElementFacts]:
+    """Those of the references that the inventory knows, with their facts."""
+    wanted = list(dict.fromkeys(refs))
+    found: dict[str, ElementFacts] = {}
+    for start in range(0, len(wanted), _CHUNK):
+        statement = select(NetworkElement.ref, NetworkElement.id, NetworkElement.services).where(
+            NetworkElement.ref.in_(wanted[start : start + _CHUNK])
+        )
+        found.update((ref, ElementFacts(key, tuple(services))) for ref, key, services in session.execute(statement))
+    return found
+
+
+def get_elements(session: Session, refs: Sequence[str]) -> dict[str, ElementFacts]:
+    """The facts of each reference; raises NotFoundError that names those the inventory does not know."""
+    found = find_elements(session, refs)
+    unknown = [ref for ref in dict.fromkeys(refs) if ref not in found]
+    if unknown:
+        raise NotFoundError(
+            "unknown network element",
+            where="element",
+            value=", ".join(unknown[:5]),
+            accepted="a ref from the inventory",
+        )
+    return found
+
+
+def list_dependencies(session: Session, *, at: datetime | None = None) -> list[topology.Dependency]:
+    """All dependencies; with `at`, only those whose element and member are both valid at that instant.
+
+    A member that was retired leaves its redundancy group, so that the others carry the group alone.
+    """
+    statement = select(Dependency.element_id, Dependency.group, Dependency.member_id, Dependency.services)
+    if at is not None:
+        for key in (Dependency.element_id, Dependency.member_id):
+            node = aliased(NetworkElement)
+            statement = statement.join(node, node.id == key).where(
+                or_(node.valid_from.is_(None), node.valid_from <= at), or_(node.valid_to.is_(None), node.valid_to > at)
+            )
+    return [
+        topology.Dependency(element, group, member, None if services is None else frozenset(services))
+        for element, group, member, services in session.execute(statement)
+    ]
+
+
+def related_ids(element_id: int) -> Select[tuple[int]]:
+    """A query for the ids of all elements above and below one, at any distance, itself included."""
+    directions = []
+    for name, here, there in (
+        ("above", Dependency.member_id, Dependency.element_id),
+        ("below", Dependency.element_id, Dependency.member_id),
+    ):
+        walk = select(NetworkElement.id).where(NetworkElement.id == element_id).cte(name, recursive=True)
+        directions.append(select(walk.union(select(there).join(walk, here == walk.c.id)).c.id))
+    both = union(*directions).subquery()
+    return select(both.c.id)
+
+
+def related_refs(session: Session, element_id: int) -> frozenset[str]:
+    """The references of all elements that depend on this one or that it depends on, at any distance."""
+    statement = select(NetworkElement.ref).where(
+        NetworkElement.id.in_(related_ids(element_id)), NetworkElement.id != element_id
+    )
+    return frozenset(session.scalars(statement))
+
+
+def raise_version(session: Session, name: str) -> int:
+    """Count one change of the bulk data `name` (`base`, `inventory`, `presence`); returns the new version."""
+    session.execute(insert_ignoring(session, BulkState), {"name": name, "version": 0})
+    state = session.get_one(BulkState, name, with_for_update=True, populate_existing=True)
+    state.version += 1
+    session.flush()
+    return state.version
+
+
+def current_version(session: Session, name: str) -> int:
+    """How often the bulk data `name` has changed; 0 when never."""
+    return session.scalar(select(BulkState.version).where(BulkState.name == name)) or 0

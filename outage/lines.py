@@ -1,0 +1,92 @@
+"""Reads on an impact run's snapshots: its patterns, the impact of one line, a sample of lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from foundation.snapshots import SnapshotStore
+from outage.impact_sql import FACTS
+from outage.intervals import IntervalSet
+from outage.models import ImpactRun
+
+
+@dataclass(frozen=True)
+class LineImpact:
+    """One line's share of an incident, with its facts as they were when the run was measured.
+
+    `services`: lost intervals in Unix seconds per service. `sighting_age`: how old, in seconds, the oldest sighting was
+    that the evidence `present` rests on, when service was lost (0: seen during the loss); None for `served_by`.
+    `facts`: the columns of `impact_sql.FACTS`, fees in minor units, `attributes` as a mapping.
+    """
+
+    line_id: int
+    account_id: int
+    pattern: str
+    evidence: str
+    sighting_age: int | None
+    services: Mapping[str, IntervalSet]
+    facts: Mapping[str, Any]
+
+
+def patterns_of(store: SnapshotStore, run: ImpactRun) -> dict[str, dict[str, IntervalSet]]:
+    """Every pattern of a run by its key: lost intervals in Unix seconds per service.
+
+    Raises NotFoundError when the run's file is missing.
+    """
+    return _read_patterns(store, run, None)
+
+
+def impact_of_line(store: SnapshotStore, run: ImpactRun, line_id: int) -> LineImpact | None:
+    """What one line lost, by that run; None when the run does not hold the line. Raises as `patterns_of` does."""
+    table = pq.read_table(store.path(run.lines_snapshot), filters=[("line_id", "=", line_id)], use_threads=False)
+    rows = table.to_pylist()
+    if not rows:
+        return None
+    patterns = _read_patterns(store, run, {rows[0]["pattern"]})
+    return _line(rows[0], patterns)
+
+
+def sample_lines(store: SnapshotStore, run: ImpactRun, *, limit: int = 20) -> list[LineImpact]:
+    """The first lines of a run, to be looked at. Raises as `patterns_of` does."""
+    rows: list[dict[str, Any]] = []
+    with pq.ParquetFile(store.path(run.lines_snapshot)) as file:
+        for batch in file.iter_batches(batch_size=max(limit, 1), use_threads=False):
+            rows = batch.slice(0, limit).to_pylist()
+            break
+    patterns = _read_patterns(store, run, {row["pattern"] for row in rows}) if rows else {}
+    return [_line(row, patterns) for row in rows]
+
+
+def _read_patterns(store: SnapshotStore, run: ImpactRun, keys: set[str] | None) -> dict[str, dict[str, IntervalSet]]:
+    filters = None if keys is None else [("pattern", "in", keys)]
+    table = pq.read_table(store.path(run.patterns_snapshot), filters=filters, use_threads=False)
+    patterns: dict[str, dict[str, IntervalSet]] = {}
+    # The file is in the order of pattern, service and start.
+    for (pattern, service), spans in groupby(_spans(table), key=lambda span: span[:2]):
+        patterns.setdefault(pattern, {})[service] = tuple((start, end) for _, _, start, end in spans)
+    return patterns
+
+
+def _spans(table: Any) -> Iterator[tuple[str, str, int, int]]:
+    names = ("pattern", "service", "started_at", "ended_at")
+    return zip(*(table.column(name).to_pylist() for name in names), strict=True)
+
+
+def _line(row: dict[str, Any], patterns: Mapping[str, Mapping[str, IntervalSet]]) -> LineImpact:
+    facts = {name: row[name] for name in FACTS}
+    facts["attributes"] = json.loads(facts["attributes"])
+    return LineImpact(
+        line_id=row["line_id"],
+        account_id=row["account_id"],
+        pattern=row["pattern"],
+        evidence=row["evidence"],
+        sighting_age=row["sighting_age"],
+        services=patterns[row["pattern"]],
+        facts=facts,
+    )

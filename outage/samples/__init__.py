@@ -1,0 +1,1 @@
+"""Sample input for demonstrations: a synthetic operator, and public data turned into the importers' form."""

@@ -1,0 +1,276 @@
+"""The customer base from CSV: accounts and their lines, checked in batches, staged, and loaded as a diff."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Date,
+    Integer,
+    String,
+    func,
+    literal,
+    literal_column,
+    select,
+)
+from sqlalchemy.orm import Session
+
+from foundation.audit import write_audit
+from foundation.bulk import Progress, insert_rows
+from foundation.db import Document
+from foundation.errors import InputError
+from foundation.money import check_currency, parse_minor
+from outage.account_import import load_accounts, reject_account_conflicts
+from outage.column_checks import (
+    attribute_of,
+    check_date,
+    check_language,
+    check_zone,
+    one_of,
+    optional,
+    text_of,
+    word_of,
+)
+from outage.importing import Batch, Column, CsvFile, ImportResult, Refusal, Rejects, remembered
+from outage.inventory import raise_version
+from outage.models import Account, AttributeDefinition, NetworkElement, Subscriber
+from outage.msisdn import check_imsi, check_msisdn
+from outage.staging import doubles, index_staged, load_changes, reject_lines, staged, staging_table, table_of
+
+ATTRIBUTE_PREFIX = "attribute:"
+FEES = ("fee_list", "fee_discounted", "fee_service", "fee_device")
+COLUMNS = (
+    Column("msisdn", check_msisdn, distinct=True),
+    Column("imsi", check_imsi, distinct=True),
+    Column("account", text_of(64), distinct=True),
+    Column("account_name", text_of(256), required=False, distinct=True),
+    Column("account_parent", optional(text_of(64)), required=False),
+    Column("currency", lambda raw: check_currency(raw.strip())),
+    Column("plan", text_of(64)),
+    Column("payment_type", one_of("prepaid", "postpaid")),
+    Column("segment", one_of("consumer", "business")),
+    Column("brand", text_of(64)),
+    Column("language", check_language),
+    Column("zone", check_zone),
+    Column("status", word_of(16)),
+    *(Column(fee, str.strip) for fee in FEES),
+    Column("contract_started_on", optional(check_date), required=False),
+    Column("contract_ended_on", optional(check_date), required=False),
+    Column("served_by", optional(text_of(128)), required=False),
+)
+_STAGED = staging_table(
+    "staged_subscribers",
+    msisdn=String,
+    imsi=String,
+    account=String,
+    account_name=String,
+    account_parent=String,
+    currency=String,
+    plan=String,
+    payment_type=String,
+    segment=String,
+    brand=String,
+    language=String,
+    zone=String,
+    status=String,
+    fee_list_minor=BigInteger,
+    fee_discounted_minor=BigInteger,
+    fee_service_minor=BigInteger,
+    fee_device_minor=BigInteger,
+    contract_started_on=Date,
+    contract_ended_on=Date,
+    served_by_id=Integer,
+    attributes=Document,
+)
+_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
+_subscribers = table_of(Subscriber)
+
+
+def import_subscribers(
+    session: Session,
+    csv: Path,
+    *,
+    actor: str,
+    column_map: Mapping[str, str] | None = None,
+    reject_dir: Path,
+    progress: Progress | None = None,
+) -> ImportResult:
+    """Load lines and their accounts from a file with `COLUMNS` and `attribute:NAME` for staff-defined attributes.
+
+    Fees are decimal major units of the row's currency, per month. The MSISDN is a line's identity; a row whose MSISDN
+    or IMSI stands on an earlier line, or whose IMSI another line holds, is rejected. Optional columns that the file
+    lacks leave what is recorded as it is; lines that the file lacks are left too. The same file again changes nothing.
+    Memory is bounded by a batch of rows. Raises InputError for a file that is not what it should be, an attribute
+    nobody defined, and a cycle among accounts; the caller's transaction must then be rolled back.
+    """
+    connection = session.connection()
+    attributes = {row.name: row for row in session.scalars(select(AttributeDefinition))}
+    with (
+        CsvFile(csv, COLUMNS, column_map=column_map, further=_attribute_columns(attributes)) as file,
+        Rejects(csv, reject_dir) as rejects,
+        staged(connection, _STAGED),
+    ):
+        names = _stage(session, file, rejects, progress)
+        _reject_doubles(connection, rejects)
+        reject_account_conflicts(connection, _STAGED, rejects, file.present)
+        accounts_added, accounts_changed = load_accounts(connection, _STAGED, file.present, str(csv))
+        added, changed = _load_lines(connection, names)
+    unchanged = file.read - rejects.rows - added - changed
+    details = {"accounts added": accounts_added, "accounts changed": accounts_changed}
+    result = ImportResult(str(csv), file.read, added, changed, unchanged, rejects.rows, rejects.written, details)
+    if result.changes:
+        version = raise_version(session, "base")
+        after = {"file": csv.name, "added": added, "changed": changed, "rejected": rejects.rows, **details}
+        write_audit(session, actor=actor, action="subscribers imported", subject=f"base:{version}", after=after)
+    return result
+
+
+def _attribute_columns(definitions: Mapping[str, AttributeDefinition]) -> Callable[[str], Column | None]:
+    def column(name: str) -> Column | None:
+        if not name.startswith(ATTRIBUTE_PREFIX):
+            return None
+        definition = definitions.get(name.removeprefix(ATTRIBUTE_PREFIX))
+        if definition is None:
+            known = ", ".join(ATTRIBUTE_PREFIX + one for one in sorted(definitions)) or "none is defined yet"
+            raise InputError("an attribute that nobody defined", where="header", value=name, accepted=known)
+        return Column(name, attribute_of(definition.type, definition.allowed), required=False)
+
+    return column
+
+
+def _stage(session: Session, file: CsvFile, rejects: Rejects, progress: Progress | None) -> list[str]:
+    """Fill the staging table; returns the stored columns that the file speaks of."""
+    elements = {row.ref: row.id for row in session.execute(select(NetworkElement.ref, NetworkElement.id))}
+    direct = [name for name in file.present if name in _STAGED.c]
+    fees = [f"{fee}_minor" for fee in FEES]
+    further = [*fees]
+    if "served_by" in file.present:
+        further.append("served_by_id")
+    if any(name.startswith(ATTRIBUTE_PREFIX) for name in file.present):
+        further.append("attributes")
+    names = [*direct, *further]
+    batches = _checked(file.batches(rejects, progress), elements)
+    insert_rows(session.connection(), _STAGED, ["line", *names], (batch.rows(names) for batch in batches))
+    index_staged(session.connection(), _STAGED, "msisdn", "imsi", "account")
+    return names
+
+
+def _checked(batches: Iterable[Batch], elements: Mapping[str, int]) -> Iterator[Batch]:
+    """What several columns of a row say together: amounts in a currency, contracts in order, elements that exist."""
+    read_fee = remembered(_fee)
+    for batch in batches:
+        currencies = batch.values["currency"]
+        for fee in FEES:
+            amounts = read_fee(zip(batch.values[fee], currencies, strict=True))
+            _refuse_faulty(batch, fee, amounts, batch.values[fee])
+            batch.values[f"{fee}_minor"] = amounts
+        if "served_by" in batch.values:
+            _resolve(batch, elements)
+        if "contract_ended_on" in batch.values and "contract_started_on" in batch.values:
+            _check_contracts(batch)
+        _join_attributes(batch)
+        yield batch
+
+
+def _fee(amount_and_currency: tuple[str, Any]) -> int:
+    amount, currency = amount_and_currency
+    if type(currency) is Refusal:
+        return 0  # the row is rejected for its currency already
+    if _AMOUNT.fullmatch(amount) is None:
+        raise InputError("not an amount", accepted="a decimal number of major units, not negative, such as 20.42")
+    return parse_minor(amount, currency)
+
+
+def _refuse_faulty(batch: Batch, name: str, checked: Sequence[Any], raw: Sequence[Any]) -> None:
+    for position, value in enumerate(checked):
+        if type(value) is Refusal:
+            batch.refuse(position, name, raw[position], value.reason)
+
+
+def _resolve(batch: Batch, elements: Mapping[str, int]) -> None:
+    refs = batch.values["served_by"]
+    ids = [None if ref is None else elements.get(ref) for ref in refs]
+    batch.values["served_by_id"] = ids
+    for position, (ref, key) in enumerate(zip(refs, ids, strict=True)):
+        if key is None and ref is not None and type(ref) is not Refusal:
+            batch.refuse(position, "served_by", ref, "unknown network element; accepted: a ref from the inventory")
+
+
+def _check_contracts(batch: Batch) -> None:
+    started, ended = batch.values["contract_started_on"], batch.values["contract_ended_on"]
+    for position, (start, end) in enumerate(zip(started, ended, strict=True)):
+        if type(start) is str and type(end) is str and end < start:
+            reason = f"the contract ended before it started; accepted: {start} or later"
+            batch.refuse(position, "contract_ended_on", end, reason)
+
+
+def _join_attributes(batch: Batch) -> None:
+    """All attribute columns as one JSON text per row; null takes an attribute away."""
+    columns = {
+        name.removeprefix(ATTRIBUTE_PREFIX): values
+        for name, values in batch.values.items()
+        if name.startswith(ATTRIBUTE_PREFIX)
+    }
+    if not columns:
+        return
+    as_text = remembered(lambda row: json.dumps(dict(zip(columns, row, strict=True))))
+    rows = [
+        tuple(None if type(value) is Refusal else value for value in row) for row in zip(*columns.values(), strict=True)
+    ]
+    batch.values["attributes"] = as_text(rows)
+
+
+def _reject_doubles(connection: Connection, rejects: Rejects) -> None:
+    reject_lines(connection, _STAGED, rejects, "msisdn", doubles(_STAGED, ["msisdn"], "MSISDN"))
+    reject_lines(connection, _STAGED, rejects, "imsi", doubles(_STAGED, ["imsi"], "IMSI"))
+    reason = literal("this IMSI belongs to ").concat(_subscribers.c.msisdn)
+    taken = (
+        select(_STAGED.c.line, _STAGED.c.imsi, reason.concat("; accepted: an IMSI that no other line has"))
+        .join(_subscribers, _subscribers.c.imsi == _STAGED.c.imsi)
+        .where(_subscribers.c.msisdn != _STAGED.c.msisdn)
+        .order_by(_STAGED.c.line)
+    )
+    reject_lines(connection, _STAGED, rejects, "imsi", taken)
+
+
+def _load_lines(connection: Connection, names: Sequence[str]) -> tuple[int, int]:
+    account = table_of(Account)
+    source = (
+        select(_STAGED, account.c.id.label("account_id")).join(account, account.c.ref == _STAGED.c.account).subquery()
+    )
+    own = [name for name in names if name in _subscribers.c and name not in ("msisdn", "attributes")]
+    values: dict[str, ColumnElement[Any]] = {name: source.c[name] for name in [*own, "account_id"]}
+    new, kept, empty = _merged(connection, source.c.attributes)
+    if "attributes" not in names:
+        return load_changes(
+            connection, _subscribers, source, keys=["msisdn"], values=values, defaults={"attributes": empty}
+        )
+    return load_changes(
+        connection,
+        _subscribers,
+        source,
+        keys=["msisdn"],
+        values={**values, "attributes": new},
+        differs={"attributes": new.is_distinct_from(kept)},
+        defaults={"attributes": _merged(connection, source.c.attributes, onto_nothing=True)[0]},
+    )
+
+
+def _merged(
+    connection: Connection, attributes: ColumnElement[Any], *, onto_nothing: bool = False
+) -> tuple[ColumnElement[Any], ColumnElement[Any], ColumnElement[Any]]:
+    """The recorded attributes with those of the file put over them, the recorded alone, and none, in one JSON form."""
+    if connection.dialect.name == "postgresql":
+        empty: ColumnElement[Any] = literal_column("'{}'::jsonb")
+        kept: ColumnElement[Any] = _subscribers.c.attributes
+        return func.jsonb_strip_nulls(attributes if onto_nothing else kept.op("||")(attributes)), kept, empty
+    empty = literal("{}", String)
+    kept = func.json(_subscribers.c.attributes)
+    return func.json_patch(empty if onto_nothing else _subscribers.c.attributes, attributes), kept, empty

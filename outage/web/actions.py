@@ -1,0 +1,142 @@
+"""The steps that staff take from an incident's page: each reads a form, calls one use case, and goes back."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, url_for
+from werkzeug.wrappers import Response
+
+from foundation.access import get_user
+from foundation.errors import InputError
+from foundation.web import actor, permission, read_form, store, transaction
+from foundation.web.access import foundations
+from outage import incidents
+from outage.impact import measure_impact
+from outage.lifecycle import Severity
+from outage.web.forms import ElementsForm, NoteForm, OwnerForm, RestoreForm, SeverityForm, StepForm
+
+pages = Blueprint("incident_steps", __name__, url_prefix="/incidents/<ref>")
+_MAY = "incidents.write"
+
+
+def _back(ref: str, message: str, *, changed: bool = True) -> Response:
+    flash(message, "success" if changed else "info")
+    return redirect(url_for("incidents.show_incident", ref=ref), 303)
+
+
+@pages.post("/restore")
+@permission(_MAY)
+def restore(ref: str) -> Response:
+    """End outages of chosen elements, or all that are open."""
+    form = read_form(RestoreForm)
+    everything = bool(form.all_open.data)
+    if not everything and not form.elements.data:
+        raise InputError("no element was chosen", where="elements", accepted="at least one element, or all still open")
+    with transaction() as session:
+        incident = incidents.get_incident(session, ref)
+        ended = incidents.restore_elements(
+            session,
+            incident,
+            None if everything else form.elements.data,
+            at=form.at.data,
+            services=form.services.data or None,
+            actor=actor(),
+        )
+        status = incident.status
+    if not ended:
+        return _back(ref, "Nothing changed: these were restored before.", changed=False)
+    return _back(ref, f"{_counted(ended)} ended. The incident is {status}.")
+
+
+@pages.post("/outages")
+@permission(_MAY)
+def add_outages(ref: str) -> Response:
+    """Add elements that are down too."""
+    form = read_form(ElementsForm)
+    outages = form.outages()
+    if not outages:
+        raise InputError("no element was named", where="elements", accepted="at least one network element")
+    with transaction() as session:
+        incident = incidents.get_incident(session, ref)
+        added = incidents.add_outages(session, incident, outages, actor=actor())
+    return _back(ref, f"{_counted(len(added))} added.")
+
+
+@pages.post("/notes")
+@permission(_MAY)
+def add_note(ref: str) -> Response:
+    """Write on the timeline."""
+    form = read_form(NoteForm)
+    with transaction() as session:
+        incident = incidents.get_incident(session, ref)
+        incidents.add_note(session, incident, form.text.data, at=form.at.data, actor=actor())
+    return _back(ref, "The note is on the timeline.")
+
+
+@pages.post("/severity")
+@permission(_MAY)
+def change_severity(ref: str) -> Response:
+    """Set another severity."""
+    severity = Severity(read_form(SeverityForm).severity.data)
+    with transaction() as session:
+        incident = incidents.get_incident(session, ref)
+        changed = incidents.change_severity(session, incident, severity, actor=actor())
+    return _back(ref, f"Severity is {severity}." if changed else f"It was {severity} already.", changed=changed)
+
+
+@pages.post("/owner")
+@permission(_MAY)
+def assign_owner(ref: str) -> Response:
+    """Give the incident to a staff user, or to nobody."""
+    owner = read_form(OwnerForm).owner.data or None
+    with transaction() as session:
+        incident = incidents.get_incident(session, ref)
+        if owner is not None:
+            get_user(session, owner)
+        changed = incidents.assign_owner(session, incident, owner, actor=actor())
+    return _back(ref, f"The owner is {owner or 'nobody'}." if changed else "It was so already.", changed=changed)
+
+
+@pages.post("/close")
+@permission(_MAY)
+def close(ref: str) -> Response:
+    """Close and freeze a restored incident."""
+    read_form(StepForm)
+    with transaction() as session:
+        changed = incidents.close_incident(session, incidents.get_incident(session, ref), actor=actor())
+    return _back(ref, "Closed. Its record is frozen." if changed else "It was closed already.", changed=changed)
+
+
+@pages.post("/reopen")
+@permission(_MAY)
+def reopen(ref: str) -> Response:
+    """Open a restored incident again."""
+    read_form(StepForm)
+    with transaction() as session:
+        changed = incidents.reopen_incident(session, incidents.get_incident(session, ref), actor=actor())
+    return _back(ref, "Open again." if changed else "It was open already.", changed=changed)
+
+
+@pages.post("/dismiss")
+@permission(_MAY)
+def dismiss(ref: str) -> Response:
+    """Dismiss an incident that was none."""
+    read_form(StepForm)
+    with transaction() as session:
+        changed = incidents.dismiss_incident(session, incidents.get_incident(session, ref), actor=actor())
+    return _back(ref, "Dismissed: it was no incident." if changed else "It was dismissed already.", changed=changed)
+
+
+@pages.post("/runs")
+@permission("impact.run")
+def measure(ref: str) -> Response:
+    """Measure whom the incident touched; the same inputs give the same run."""
+    read_form(StepForm)
+    measured = measure_impact(foundations().database, store(), ref, actor=actor())
+    number = measured.run.number
+    if not measured.is_new:
+        return _back(ref, f"Nothing new: run {number} was measured from the same inputs.", changed=False)
+    return _back(ref, f"Run {number} is measured.")
+
+
+def _counted(outages: int) -> str:
+    return "1 outage" if outages == 1 else f"{outages} outages"
