@@ -81,6 +81,7 @@ def main(context: click.Context) -> None:
     """
     if context.obj is None:
         context.obj = App()
+    context.call_on_close(context.obj.close)
 
 
 @main.command()

@@ -64,7 +64,9 @@ class SignInFailure(Base):
 
 # Each role's permissions; a permission is `noun.verb`. Nothing else grants anything.
 ROLES: dict[str, frozenset[str]] = {
-    "noc": frozenset({"incidents.read", "incidents.write", "impact.run", "assessments.read", "inventory.read"}),
+    "noc": frozenset(
+        {"incidents.read", "incidents.write", "impact.run", "assessments.read", "inventory.read", "inventory.write"}
+    ),
     "marketing": frozenset(
         {"incidents.read", "impact.run", "policies.read", "policies.write", "assessments.read", "assessments.write"}
     ),

@@ -52,6 +52,11 @@ class App:
         """The terminal; plain text when piped."""
         return Console(soft_wrap=True, highlight=False)
 
+    def close(self) -> None:
+        """Close what a command opened."""
+        if "database" in vars(self):
+            self.database.dispose()
+
     def staff(self, name: str, permission: str) -> str:
         """The name itself when that staff user exists and may do this; raises NotFoundError or ForbiddenError."""
         with self.database.reading() as session:

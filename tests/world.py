@@ -1,14 +1,16 @@
-"""A small operator that has lived through the demonstration's outage, for tests that start in the middle of the chain."""
+"""A small operator that lived through the demonstration's outage, for tests that start in mid-chain."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from compensation.demo import Story
-from compensation.demo_world import DECIDED_AT, DemoInput
+from compensation.demo import money_chapters, outage_chapters
+from compensation.demo.stage import Stage
+from compensation.demo.world import DECIDED_AT, DemoInput
 from foundation import clock
 from foundation.cli import App
-from foundation.settings import Settings
+from foundation.settings import Settings, read_settings
 
 
 @dataclass(frozen=True)
@@ -23,15 +25,20 @@ class World:
 def make_world(settings: Settings, *, subscribers: int = 300, seed: int = 7) -> World:
     """Live through the outage up to the impact run, through the product's own doors."""
     app = App(settings)
-    story = Story(app, DemoInput(subscribers, seed, "", ""))
-    story.set_up()
-    story.load_operator()
-    incident = story.live_through_outage()
-    return World(app, incident, story.measure(incident))
+    stage = Stage(app, DemoInput(subscribers, seed, "", ""))
+    outage_chapters.set_up(stage)
+    outage_chapters.load_operator(stage)
+    incident = outage_chapters.live_through_outage(stage)
+    return World(app, incident, money_chapters.measure(stage, incident))
 
 
 def decide(world: World) -> str:
     """Assess, submit and approve; returns the assessment's reference, ready to be released."""
-    story = Story(world.app, DemoInput(0, 0, "", ""))
+    stage = Stage(world.app, DemoInput(0, 0, "", ""))
     with clock.moved_to(DECIDED_AT):
-        return story.propose_and_approve(world.incident, world.run_id)
+        return money_chapters.propose_and_approve(stage, world.incident, world.run_id)
+
+
+def lived_settings(data: Path, database_url: str) -> Settings:
+    """Settings of a test's own over a data directory and a database."""
+    return read_settings({"OUTAGE_DATA": str(data), "DATABASE_URL": database_url, "OUTAGE_LEASE_SECONDS": "2"})

@@ -170,7 +170,7 @@ def _csv(view: AssessmentView, rows: Sequence[CaseRow], names: list[str]) -> Res
             row.case.lines,
             row.case.outcome,
             row.case.reason or "",
-            row.rule,
+            "; ".join(row.rules),
             "; ".join(reward.what for reward in row.rewards),
             row.case.cost_minor,
             row.cost_minor,

@@ -77,7 +77,7 @@ class CaseRow:
 
     case: Case
     facts: tuple[str, ...]
-    rule: str
+    rules: tuple[str, ...]
     rewards: tuple[ShownReward, ...]
     one: str
     all: str
@@ -111,27 +111,27 @@ def sort_rows(rows: list[CaseRow], order: CaseOrder) -> list[CaseRow]:
     return sorted(by_number, key=lambda row: _key(row, order.by), reverse=order.falling)
 
 
-def rule_text(trace: Mapping[str, Any]) -> str:
-    """Which rules decided: `bill credit: rule 2; voucher: rule 1`."""
-    parts = []
+def rules_said(trace: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which rules decided, one text per table: `promise: rule 2`."""
+    said = []
     for step in trace.get("decisions", ()):
         if step["kind"] == "expression":
             continue
         numbers = ", ".join(str(number) for number in step["rules"])
         word = "rules" if len(step["rules"]) > 1 else "rule"
-        parts.append(f"{step['name']}: {f'{word} {numbers}' if numbers else 'no rule'}")
-    return "; ".join(parts) or "–"
+        said.append(f"{step['name']}: {f'{word} {numbers}' if numbers else 'no rule'}")
+    return tuple(said)
 
 
 def _case_row(case: Case, columns: Sequence[FactColumn], currency: str) -> CaseRow:
     facts = tuple(fact_text(column.name, case.facts.get(column.name), currency) for column in columns)
     rewards = tuple(ShownReward(reward_text(reward), reward_when(reward)) for reward in case.rewards)
-    rule = rule_text(case.trace)
-    said = [*facts, rule, case.outcome, case.reason or "", *(reward.what for reward in rewards)]
+    rules = rules_said(case.trace)
+    said = [*facts, *rules, case.outcome, case.reason or "", *(reward.what for reward in rewards)]
     return CaseRow(
         case=case,
         facts=facts,
-        rule=rule,
+        rules=rules,
         rewards=rewards,
         one=money_text(case.cost_minor, currency),
         all=money_text(case.cost_minor * case.lines, currency),
@@ -147,7 +147,7 @@ def _key(row: CaseRow, by: str) -> Any:
         "number": row.case.number,
         "lines": row.case.lines,
         "outcome": row.case.outcome,
-        "rule": row.rule,
+        "rule": row.rules,
         "one": row.case.cost_minor,
         "all": row.cost_minor,
     }[by]

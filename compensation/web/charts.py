@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from compensation.models import Case
 from compensation.web.words import money_text
@@ -28,27 +29,19 @@ class Bin:
 
 
 def cases_figure(cases: Sequence[Case], currency: str) -> go.Figure:
-    """Lines and cost of each case, the dearest first, at most `MOST_BARS`."""
+    """Cost and lines of each case, one above the other, the dearest first, at most `MOST_BARS`."""
     shown = dearest(cases)
-    names = [f"Case {case.number}" for case in shown]
+    names = [str(case.number) for case in shown]
     costs = [float(Money(case.cost_minor * case.lines, currency).decimal) for case in shown]
-    lines = [case.lines for case in shown]
-    figure = go.Figure()
-    figure.add_bar(x=names, y=costs, name=f"Cost ({currency})", offsetgroup=0, marker_color=BLUE)
-    figure.add_bar(x=names, y=lines, name="Lines", offsetgroup=1, yaxis="y2", marker_color=ORANGE)
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
+    figure.add_bar(x=names, y=costs, name="Cost", marker_color=BLUE, row=1, col=1)
+    figure.add_bar(x=names, y=[case.lines for case in shown], name="Lines", marker_color=ORANGE, row=2, col=1)
+    figure.update_yaxes(title_text=f"Cost ({currency})", rangemode="tozero", row=1, col=1)
+    figure.update_yaxes(title_text="Lines", rangemode="tozero", row=2, col=1)
+    figure.update_xaxes(type="category", tickangle=0)
+    figure.update_xaxes(title_text="Case", row=2, col=1)
     figure.update_layout(
-        template=None,
-        barmode="group",
-        yaxis={"title": {"text": f"Cost ({currency})"}, "rangemode": "tozero"},
-        yaxis2={
-            "title": {"text": "Lines"},
-            "overlaying": "y",
-            "side": "right",
-            "rangemode": "tozero",
-            "showgrid": False,
-        },
-        legend={"orientation": "h", "y": 1.15},
-        margin={"l": 60, "r": 60, "t": 20, "b": 70},
+        template=None, showlegend=False, bargap=0.15, margin={"l": 70, "r": 10, "t": 10, "b": 45}, height=360
     )
     return figure
 
@@ -65,7 +58,8 @@ def credits_figure(bins: Sequence[Bin], currency: str) -> go.Figure:
         yaxis={"title": {"text": "Lines"}, "rangemode": "tozero"},
         bargap=0.08,
         showlegend=False,
-        margin={"l": 60, "r": 20, "t": 20, "b": 80},
+        margin={"l": 60, "r": 10, "t": 10, "b": 70},
+        height=360,
     )
     return figure
 

@@ -12,14 +12,15 @@ from compensation.web.words import duration_text, evidence_text, money_text, rew
 from foundation import clock
 from notify.models import Delivery
 from outage.intervals import IntervalSet, total_seconds
+from outage.lifecycle import SERVICES
 from outage.models import Subscriber
 
 
 @dataclass(frozen=True, slots=True)
 class LostService:
-    """One service: how long it was lost, and each interval in the line's zone."""
+    """Services that were lost at the same times: how long, and each interval in the line's zone."""
 
-    service: str
+    services: str
     total: str
     intervals: tuple[str, ...]
 
@@ -66,15 +67,25 @@ def show_story(story: IncidentStory, line: Subscriber, sent: Mapping[str, str]) 
     impact = story.impact
     return ShownStory(
         story=story,
-        lost=tuple(_lost(service, spans, line.zone) for service, spans in story.lost.items() if spans),
+        lost=_lost(story.lost, line.zone),
         evidence=_evidence(impact.evidence, impact.sighting_age) if impact is not None else "",
         decisions=tuple(_decision(decision, sent) for decision in story.decisions),
     )
 
 
-def _lost(service: str, spans: IntervalSet, zone: str) -> LostService:
-    written = tuple(_interval(start, end, zone) for start, end in spans)
-    return LostService(service, duration_text(total_seconds(spans)), written)
+def _lost(lost: Mapping[str, IntervalSet], zone: str) -> tuple[LostService, ...]:
+    together: dict[IntervalSet, list[str]] = {}
+    for service in sorted(lost, key=lambda name: SERVICES.index(name) if name in SERVICES else len(SERVICES)):
+        together.setdefault(lost[service], []).append(service)
+    return tuple(
+        LostService(
+            ", ".join(services),
+            duration_text(total_seconds(spans)),
+            tuple(_interval(start, end, zone) for start, end in spans),
+        )
+        for spans, services in together.items()
+        if spans
+    )
 
 
 def _interval(start: int, end: int, zone: str) -> str:

@@ -31,6 +31,11 @@ class TextSample:
     foreign: str
     problem: str | None
 
+    @property
+    def language_order(self) -> tuple[bool, str]:
+        """English first: it is what those who approve read."""
+        return (not self.version.language.startswith("en"), self.version.language)
+
 
 def sample_texts(
     cases: Sequence[Case], versions: Sequence[TextVersion], outage_on: date, brand: str

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import csv
-import io
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import Response, request, stream_with_context
+from flask import Response, request
 
 PAGE_ROWS = 50
 MOST_PAGES = 1_000_000
+_IN_MEMORY = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -46,20 +47,22 @@ def wants_csv() -> bool:
 
 
 def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
-    """A CSV download, streamed; instants are written in ISO 8601 UTC."""
-    body = stream_with_context(_csv_lines(header, rows))
+    """A CSV download; instants are written in ISO 8601 UTC. `rows` may be a generator over an open session."""
+    # All rows are written before the first byte is sent: a failure half-way is then an error page, not half a file.
+    file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, mode="w+", newline="", encoding="utf-8")
+    try:
+        writer = csv.writer(file)
+        for row in itertools.chain([header], rows):
+            writer.writerow([_cell(value) for value in row])
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
     disposition = f'attachment; filename="{name}.csv"'
-    return Response(body, mimetype="text/csv", headers={"Content-Disposition": disposition})
-
-
-def _csv_lines(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    for row in itertools.chain([header], rows):
-        writer.writerow([_cell(value) for value in row])
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
+    response = Response(iter(lambda: file.read(_IN_MEMORY), ""), mimetype="text/csv")
+    response.headers["Content-Disposition"] = disposition
+    response.call_on_close(file.close)
+    return response
 
 
 def _cell(value: object) -> object:

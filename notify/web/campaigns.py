@@ -105,6 +105,7 @@ def funnel_figure(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
             figure.add_bar(y=names, x=values, name=str(state), orientation="h", marker={"color": colour})
     figure.update_layout(
         barmode="stack",
+        showlegend=True,
         xaxis={"rangemode": "tozero"},
         yaxis={"autorange": "reversed"},
         legend={"orientation": "h", "y": 1.2},

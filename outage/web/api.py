@@ -8,7 +8,7 @@ from flask import request
 
 from foundation.errors import InputError
 from foundation.web import ApiBlueprint, Page, actor, permission, reading, transaction
-from outage import incidents
+from outage import incidents, queries
 from outage.alarms import record_alarms
 from outage.feeds.alertmanager import read_webhook
 from outage.outages import OutageStart
@@ -64,11 +64,10 @@ def open_incident(body: dict[str, Any]) -> Any:
 
 @calls.call("GET", "/incidents/<ref>", answer=schemas.IncidentDetailAnswer)
 @permission("incidents.read")
-def get_incident(ref: str) -> dict[str, Any]:
+def get_incident(ref: str) -> Any:
     """One incident with its outages."""
     with reading() as session:
-        incident = incidents.get_incident(session, ref)
-        return {"incident": incident, "outages": reads.list_outages(session, incident)}
+        return queries.get_incident_view(session, ref)
 
 
 @calls.call("POST", "/incidents/<ref>/restore", answer=schemas.RestoredAnswer)

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from flask import Blueprint, Response, jsonify, render_template, request
-from sqlalchemy.orm import Session
 
-from foundation import clock
 from foundation.web import csv_response, permission, read_page, reading, wants_csv
 from outage.incidents import get_incident
-from outage.lifecycle import IncidentStatus
-from outage.models import Incident
-from outage.web import charts, reads
+from outage.web import charts, losses, reads
 
 pages = Blueprint("incident_figures", __name__)
-
-
-def map_moment(session: Session, incident: Incident) -> datetime:
-    """Which instant the map shows: now while the incident is open, afterwards the moment when it was worst."""
-    if incident.status == IncidentStatus.OPENED:
-        return clock.now()
-    return reads.worst_moment(reads.lost_service_series(session, incident)) or clock.now()
 
 
 @pages.get("/incidents/<ref>/map.json")
@@ -30,7 +17,8 @@ def draw_map(ref: str) -> Response:
     """The map of all cells by state, as a Plotly figure."""
     with reading() as session:
         incident = get_incident(session, ref)
-        cells = reads.cells_by_state(session, incident, map_moment(session, incident))
+        lost = losses.read_losses(session, incident)
+        cells = losses.cells_by_state(session, lost, losses.map_moment(incident, lost))
     return Response(charts.cell_map(cells).to_json(), mimetype="application/json")
 
 
@@ -42,8 +30,9 @@ def list_cells(ref: str) -> Response | str:
     page = read_page(200)
     with reading() as session:
         incident = get_incident(session, ref)
-        moment = map_moment(session, incident)
-        cells = reads.cells_by_state(session, incident, moment)
+        lost = losses.read_losses(session, incident)
+        moment = losses.map_moment(incident, lost)
+        cells = losses.cells_by_state(session, lost, moment)
     chosen = [cell for cell in cells if (cell.state == wanted if wanted in charts.STATES else cell.state != "up")]
     if wants_csv():
         rows = [(cell.ref, cell.state, cell.latitude, cell.longitude) for cell in chosen]

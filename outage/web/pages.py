@@ -10,7 +10,7 @@ from foundation.web import csv_response, figure, permission, read_page, reading,
 from outage.incidents import get_incident
 from outage.lifecycle import IncidentStatus, allowed_from
 from outage.models import Incident
-from outage.web import charts, reads
+from outage.web import charts, losses, reads
 from outage.web.forms import WHEN, ElementsForm, NoteForm, OwnerForm, RestoreForm, SeverityForm
 
 pages = Blueprint(
@@ -83,9 +83,10 @@ def show_incident(ref: str) -> str:
     with reading() as session:
         incident = get_incident(session, ref)
         view = reads.get_view(session, incident, page)
-        series = reads.lost_service_series(session, incident)
-        moment = clock.now() if incident.status == IncidentStatus.OPENED else reads.worst_moment(series)
-        states = _count_states(reads.cells_by_state(session, incident, moment or clock.now()))
+        lost = losses.read_losses(session, incident)
+        moment = losses.map_moment(incident, lost)
+        states = _count_states(losses.cells_by_state(session, lost, moment))
+    series = losses.series_of(lost)
     return render_template(
         "outage/incident.html",
         incident=incident,
@@ -121,7 +122,7 @@ def _panels(ref: str) -> list[Markup]:
     return [panel(ref) for panel in current_app.extensions["incident_panels"]]
 
 
-def _series_rows(series: reads.Series) -> list[dict[str, object]]:
+def _series_rows(series: losses.Series) -> list[dict[str, object]]:
     """The series as a table: one row per instant at which any count changed."""
     instants = sorted({at for points in series.values() for at, _ in points})
     current = dict.fromkeys(series, 0)

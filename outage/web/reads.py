@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,14 +12,12 @@ from sqlalchemy.orm import Session
 
 from foundation import clock
 from foundation.web import Page
-from outage.footprint import footprint
-from outage.intervals import IntervalSet
 from outage.lifecycle import SERVICES, Degree, IncidentStatus, Severity
 from outage.models import Alarm, ImpactRun, Incident, NetworkElement, Outage, TimelineEntry
-from outage.web.charts import CellPoint
 
 SORTS = {"urgency": "urgency", "started": "newest start", "title": "title"}
 _HITS = 12
+_ENTRIES = 500
 _RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
@@ -163,7 +160,7 @@ def get_view(session: Session, incident: Incident, page: Page) -> IncidentView:
         stage_count=session.scalar(select(func.count()).select_from(stages.order_by(None).subquery())) or 0,
         elements=elements,
         open_elements=open_elements,
-        timeline=session.scalars(_of(TimelineEntry, incident).order_by(TimelineEntry.id.desc()).limit(500)).all(),
+        timeline=session.scalars(_newest_entries(incident)).all(),
         alarms=session.scalars(_of(Alarm, incident).order_by(Alarm.raised_at.desc(), Alarm.id).limit(200)).all(),
         runs=list_runs(session, incident),
     )
@@ -174,16 +171,8 @@ def list_runs(session: Session, incident: Incident) -> Sequence[ImpactRun]:
     return session.scalars(_of(ImpactRun, incident).order_by(ImpactRun.number.desc())).all()
 
 
-def list_outages(session: Session, incident: Incident) -> list[dict[str, Any]]:
-    """All outages of an incident with their elements' refs, in order of start."""
-    statement = (
-        select(NetworkElement.ref, Outage)
-        .join(NetworkElement, NetworkElement.id == Outage.element_id)
-        .where(Outage.incident_id == incident.id)
-        .order_by(Outage.started_at, NetworkElement.ref, Outage.service)
-    )
-    names = ("service", "degree", "started_at", "ended_at")
-    return [{"element": ref, **{name: getattr(row, name) for name in names}} for ref, row in session.execute(statement)]
+def _newest_entries(incident: Incident) -> Select[Any]:
+    return _of(TimelineEntry, incident).order_by(TimelineEntry.at.desc(), TimelineEntry.id.desc()).limit(_ENTRIES)
 
 
 def _of(model: Any, incident: Incident) -> Select[Any]:
@@ -219,78 +208,6 @@ def _stage(row: Any) -> Stage:
     services = tuple(service for service, yes in zip(SERVICES, has, strict=True) if yes)
     until = ended_at or clock.now()
     return Stage(ref, name, services, degree, started_at, ended_at, max(until - started_at, timedelta(0)))
-
-
-Series = dict[str, list[tuple[datetime, int]]]
-
-
-def lost_service_series(session: Session, incident: Incident) -> Series:
-    """Per service, how many elements are without it from each instant on; the last point is now or the last end."""
-    as_of = clock.to_unix(clock.now())
-    steps: defaultdict[str, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
-    for (_, service), out in footprint(session, incident.id, clock.from_unix(as_of)).items():
-        for start, end in out:
-            steps[service][start] += 1
-            # What is cut at `as_of` has not ended.
-            steps[service][end] -= 0 if end == as_of else 1
-    return {service: list(_running(steps[service])) for service in SERVICES if service in steps}
-
-
-def _running(steps: dict[int, int]) -> Iterable[tuple[datetime, int]]:
-    count = 0
-    yield clock.from_unix(min(steps)), 0
-    for at in sorted(steps):
-        count += steps[at]
-        yield clock.from_unix(at), count
-
-
-def worst_moment(series: Series) -> datetime | None:
-    """The first instant at which most element-services are lost, or None when nothing ever was."""
-    changes: defaultdict[datetime, int] = defaultdict(int)
-    for points in series.values():
-        before = 0
-        for at, count in points:
-            changes[at] += count - before
-            before = count
-    worst, most, now = None, 0, 0
-    for at in sorted(changes):
-        now += changes[at]
-        if now > most:
-            worst, most = at, now
-    return worst
-
-
-def cells_by_state(session: Session, incident: Incident, at: datetime) -> list[CellPoint]:
-    """Every cell that has a place, with its state at `at`: lost, degraded, restored (lost before), or up."""
-    second = clock.to_unix(at)
-    # One more second, so that an outage that is open at `at` holds it.
-    until = clock.from_unix(second + 1)
-    lost = _by_element(footprint(session, incident.id, until))
-    degraded = _by_element(footprint(session, incident.id, until, degree=Degree.DEGRADED))
-    cells = session.execute(
-        select(NetworkElement.id, NetworkElement.ref, NetworkElement.longitude, NetworkElement.latitude)
-        .where(NetworkElement.kind == "cell", NetworkElement.latitude.is_not(None))
-        .order_by(NetworkElement.ref)
-    )
-    return [
-        CellPoint(ref, longitude or 0.0, latitude or 0.0, _state(lost.get(key, ()), degraded.get(key, ()), second))
-        for key, ref, longitude, latitude in cells
-    ]
-
-
-def _by_element(losses: dict[tuple[int, str], IntervalSet]) -> dict[int, list[tuple[int, int]]]:
-    spans: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
-    for (element, _), out in losses.items():
-        spans[element].extend(out)
-    return spans
-
-
-def _state(lost: Iterable[tuple[int, int]], degraded: Iterable[tuple[int, int]], second: int) -> str:
-    if any(start <= second < end for start, end in lost):
-        return "lost"
-    if any(start <= second < end for start, end in degraded):
-        return "degraded"
-    return "restored" if lost or degraded else "up"
 
 
 def search_elements(session: Session, text: str) -> list[NetworkElement]:

@@ -83,15 +83,15 @@ def test_behind_https_the_cookie_is_secure_and_the_browser_told_to_stay(sqlite_d
     assert "max-age" in answer.headers["Strict-Transport-Security"]
 
 
-def test_signing_out_ends_the_session_and_works_by_post_only(app):
-    client = sign_in(app, "noc")
+def test_signing_out_ends_the_session_and_works_by_post_only(app, database):
+    client = sign_in(app, database, "noc")
     assert client.get("/sign-out").status_code == 405
     assert send(client, "/sign-out").status_code == 303
     assert client.get("/incidents").headers["Location"].startswith("/sign-in")
 
 
 def test_a_new_password_or_a_deactivation_ends_running_sessions(app, database):
-    first, second = sign_in(app, "noc"), sign_in(app, "auditor")
+    first, second = sign_in(app, database, "noc"), sign_in(app, database, "auditor")
     with database.transaction() as session:
         noc, auditor = find_user(session, "noc"), find_user(session, "auditor")
         assert noc is not None
@@ -102,8 +102,8 @@ def test_a_new_password_or_a_deactivation_ends_running_sessions(app, database):
     assert second.get("/audit").status_code == 302
 
 
-def test_a_form_without_its_token_is_refused_on_every_route_that_takes_one(app):
-    client = sign_in(app, "admin")
+def test_a_form_without_its_token_is_refused_on_every_route_that_takes_one(app, database):
+    client = sign_in(app, database, "admin")
     posts = [
         rule
         for rule in app.url_map.iter_rules()
@@ -115,35 +115,36 @@ def test_a_form_without_its_token_is_refused_on_every_route_that_takes_one(app):
         assert client.post(address, data={}).status_code == 400, address
 
 
-def test_who_lacks_the_permission_is_told_which_roles_have_it(app):
-    refused = sign_in(app, "noc").get("/audit")
+def test_who_lacks_the_permission_is_told_which_roles_have_it(app, database):
+    refused = sign_in(app, database, "noc").get("/audit")
     assert refused.status_code == 403
     assert "admin, auditor" in refused.text
 
 
-def test_the_menu_shows_what_a_role_may_open_and_nothing_else(app):
-    assert 'href="/audit"' in sign_in(app, "auditor").get("/incidents").text
-    assert 'href="/audit"' not in sign_in(app, "noc").get("/incidents").text
-    assert "open no page" in sign_in(app, "machine").get("/").text
+def test_the_menu_shows_what_a_role_may_open_and_nothing_else(app, database):
+    assert 'href="/audit"' in sign_in(app, database, "auditor").get("/incidents").text
+    assert 'href="/audit"' not in sign_in(app, database, "noc").get("/incidents").text
+    assert "open no page" in sign_in(app, database, "machine").get("/").text
 
 
-def test_a_route_that_nobody_opened_is_closed_to_everybody(app):
+def test_a_route_that_nobody_opened_is_closed_to_everybody(app, database):
     app.add_url_rule("/forgotten", view_func=lambda: "secret", endpoint="forgotten")
-    assert sign_in(app, "admin").get("/forgotten").status_code == 403
+    assert sign_in(app, database, "admin").get("/forgotten").status_code == 403
     assert app.test_client().get("/forgotten").status_code == 302
 
 
 def test_every_answer_forbids_foreign_and_inline_scripts_and_framing(app):
     for address in ("/sign-in", "/nowhere", "/healthz", "/shell/shell.css"):
-        headers = app.test_client().get(address).headers
+        with app.test_client().get(address) as answer:
+            headers = answer.headers
         policy = headers["Content-Security-Policy"]
         assert "script-src 'self';" in policy
         assert "frame-ancestors 'none'" in policy
         assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_pages_carry_no_inline_script_and_name_no_other_host(app):
-    client = sign_in(app, "admin")
+def test_pages_carry_no_inline_script_and_name_no_other_host(app, database):
+    client = sign_in(app, database, "admin")
     for address in ("/incidents", "/incidents/new", "/audit", "/nowhere"):
         text = client.get(address).text
         assert not re.findall(r"<script(?![^>]*(?:src=|application/json))", text), address
@@ -172,8 +173,8 @@ def test_the_health_check_fails_when_the_records_cannot_be_reached(settings, sto
     "address",
     ["/audit%00", "/audit?actor=%00", "/audit?page=-1", "/audit?page=" + "9" * 400, "/audit?page=%F0%9F%A6%84"],
 )
-def test_junk_in_an_address_is_never_a_crash(app, address):
-    assert sign_in(app, "auditor").get(address).status_code in (200, 400)
+def test_junk_in_an_address_is_never_a_crash(app, database, address):
+    assert sign_in(app, database, "auditor").get(address).status_code in (200, 400)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +202,7 @@ def test_the_audit_filters_pages_and_shows_before_and_after(app, database):
                 before={"fee": number},
                 after={"fee": number + 1},
             )
-    client = sign_in(app, "auditor")
+    client = sign_in(app, database, "auditor")
     page = client.get("/audit?actor=ann&subject=plan")
     assert "30 entries" in page.text
     assert "plan:59" in page.text
@@ -217,7 +218,7 @@ def test_the_audit_names_the_first_entry_that_was_edited_later(app, database):
             write_audit(session, actor="ann", action="step", subject=f"thing:{number}")
     with database.transaction() as session:
         session.query(AuditEntry).filter(AuditEntry.subject == "thing:1").update({"actor": "eve"})
-    page = sign_in(app, "auditor").get("/audit").text
+    page = sign_in(app, database, "auditor").get("/audit").text
     assert "chain broken" in page
     assert "by eve on thing:1" in page
 
@@ -225,7 +226,7 @@ def test_the_audit_names_the_first_entry_that_was_edited_later(app, database):
 def test_the_audit_is_exported_as_csv_that_no_spreadsheet_runs(app, database):
     with database.transaction() as session:
         write_audit(session, actor="ann", action="=HYPERLINK(1)", subject="thing:1", after={"a": 1})
-    answer = sign_in(app, "auditor").get("/audit?format=csv&actor=ann")
+    answer = sign_in(app, database, "auditor").get("/audit?format=csv&actor=ann")
     assert answer.mimetype == "text/csv"
     header, row = answer.text.splitlines()
     assert header.startswith("id,at,actor,action,subject,before,after")

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from compensation.models import Credit, LedgerEntry
 from foundation.cli import App
+from foundation.db import Database
 from foundation.settings import Settings
 from notify.models import BookEntry, Delivery
 from notify.registry import make_spool
@@ -24,7 +25,7 @@ def run(settings: Settings, *arguments: str) -> Result:
 
 
 def counts(settings: Settings) -> dict[str, int]:
-    database = App(settings).database
+    database = Database(settings.database_url)
     with database.reading() as session:
         found = {
             model.__tablename__: session.scalar(select(func.count()).select_from(model)) or 0

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from foundation.db import Database
 from foundation.snapshots import SnapshotStore
 from outage.impact import measure_impact
-from outage.intervals import pattern_key
+from outage.intervals import IntervalSet, pattern_key
 from outage.lifecycle import Degree
 from outage.lines import impact_of_line, patterns_of
 from tests import impact_worlds as worlds
@@ -22,6 +22,8 @@ _EXAMPLES = int(os.environ.get("OUTAGE_TEST_EXAMPLES", "25"))
 _ELEMENTS = range(1, 7)
 _LINES = range(1, 6)
 _END = 300
+
+Losses = dict[int, tuple[str, dict[str, IntervalSet]]]
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,10 @@ class World:
                 groups.setdefault(group, []).append(minute in without[member, service])
         return any(all(members) for members in groups.values())
 
-    def expected(self) -> dict[int, tuple[str, dict[str, tuple[tuple[int, int], ...]]]]:
+    def expected(self) -> Losses:
         """Per line that lost something: its evidence and its intervals."""
         without = self.minutes_without()
-        result = {}
+        result: Losses = {}
         for line in self.lines:
             lost = {service: self._lost(line, service, without) for service in worlds.SERVICES}
             minutes = set().union(*lost.values())
@@ -123,14 +125,22 @@ def _in_contract(line: WorldLine, first: int, last: int) -> bool:
     return (started_on is None or started_on <= last_on) and (ended_on is None or ended_on >= first_on)
 
 
-def _intervals(minutes: set[int]) -> tuple[tuple[int, int], ...]:
+def _intervals(minutes: set[int]) -> IntervalSet:
     starts = sorted(minute for minute in minutes if minute - 1 not in minutes)
     ends = sorted(minute + 1 for minute in minutes if minute + 1 not in minutes)
     return tuple((worlds.seconds(start), worlds.seconds(end)) for start, end in zip(starts, ends, strict=True))
 
 
+# Times on a coarse grid, so that losses, sightings and holds often meet to the second.
+_GRID = 30
+
+
+def _grid(first: int, last: int) -> st.SearchStrategy[int]:
+    return st.integers(first // _GRID, last // _GRID).map(lambda number: number * _GRID)
+
+
 _services = st.lists(st.sampled_from(worlds.SERVICES), min_size=1, unique=True).map(tuple)
-_days = st.none() | st.dates(date(2012, 7, 9), date(2012, 7, 14))
+_days = st.none() | st.dates(date(2012, 7, 10), date(2012, 7, 13))
 
 
 @st.composite
@@ -147,8 +157,8 @@ def _needs(draw: st.DrawFn) -> dict[tuple[int, str, int], tuple[str, ...] | None
 def _outages(draw: st.DrawFn) -> tuple[WorldOutage, ...]:
     found: dict[tuple[int, str, int], WorldOutage] = {}
     for _ in range(draw(st.integers(1, 7))):
-        started = draw(st.integers(0, _END - 10))
-        ended = draw(st.none() | st.integers(started + 1, _END))
+        started = draw(_grid(0, _END - _GRID))
+        ended = draw(st.none() | _grid(started + _GRID, _END))
         degree = draw(st.sampled_from([Degree.LOST, Degree.LOST, Degree.LOST, Degree.DEGRADED]))
         element = draw(st.sampled_from(_ELEMENTS))
         for service in draw(_services):
@@ -166,18 +176,18 @@ _worlds = st.builds(
             st.builds(
                 WorldLine,
                 number=st.just(number),
-                served_by=st.none() | st.sampled_from(_ELEMENTS),
+                served_by=st.none() | st.none() | st.sampled_from(_ELEMENTS),
                 zone=st.sampled_from(["Europe/London", "Pacific/Auckland", "America/St_Johns", "UTC"]),
-                contract=st.tuples(_days, _days),
+                contract=st.just((None, None)) | st.tuples(_days, _days),
             )
             for number in _LINES
         )
     ),
     sightings=st.lists(
-        st.tuples(st.sampled_from(_LINES), st.sampled_from(_ELEMENTS), st.integers(-150, _END)), max_size=30
+        st.tuples(st.sampled_from(_LINES), st.sampled_from(_ELEMENTS), _grid(-150, _END)), min_size=5, max_size=30
     ).map(tuple),
     hold_hours=st.integers(0, 2),
-    as_of=st.integers(0, _END),
+    as_of=_grid(0, _END),
 )
 
 
