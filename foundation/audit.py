@@ -78,10 +78,12 @@ def write_audit(
 def find_broken_entry(session: Session) -> AuditEntry | None:
     """The first entry that no longer fits the chain, or None when the chain is intact."""
     previous = _START
-    for entry in session.scalars(select(AuditEntry).order_by(AuditEntry.id).execution_options(yield_per=1000)):
-        if entry.previous_hash != previous or entry.hash != _hash(entry):
-            return entry
-        previous = entry.hash
+    statement = select(AuditEntry).order_by(AuditEntry.id).execution_options(yield_per=1000)
+    with session.scalars(statement) as entries:
+        for entry in entries:
+            if entry.previous_hash != previous or entry.hash != _hash(entry):
+                return entry
+            previous = entry.hash
     return None
 
 

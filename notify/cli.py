@@ -178,3 +178,6 @@ def _summary(counts: deliveries.DrainCounts) -> str:
         f"{counts.delivered:,} delivered, {counts.failed:,} failed, {counts.unknown:,} unknown, "
         f"{counts.put_back:,} put back, {counts.released:,} texts released by their credits"
     )
+
+
+commands: list[click.Command] = [worker, delivery, text, spool]

@@ -44,9 +44,8 @@ def replay(app: App, file: Path, actor: str) -> None:
             raise InputError(error.what, where=inside, value=error.value, accepted=error.accepted) from None
         with app.database.transaction() as session:
             for recorded in record_alarms(session, notices, actor=actor):
-                click.echo(
-                    f"{recorded.alarm.element_ref}: {recorded.reason}{', restored' if recorded.restored else ''}"
-                )
+                restored = "; restored" if recorded.restored else ""
+                click.echo(f"{recorded.alarm.element_ref}: {recorded.reason}{restored}")
 
 
 def _bodies(file: Path) -> Iterator[tuple[str, Any]]:

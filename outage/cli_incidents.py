@@ -53,7 +53,9 @@ def _outage_options(command: Any) -> Any:
     for option in (
         click.option("--element", "elements", multiple=True, metavar="REF", help="Element without service."),
         click.option("--services", help=f"Comma list of {', '.join(SERVICES)}; default: those the element carries."),
-        click.option("--degree", type=click.Choice([*Degree]), default=Degree.LOST, show_default=True),
+        click.option(
+            "--degree", type=click.Choice([one.value for one in Degree]), default=Degree.LOST.value, show_default=True
+        ),
     ):
         command = option(command)
     return command
@@ -61,8 +63,10 @@ def _outage_options(command: Any) -> Any:
 
 @incident.command("open")
 @click.option("--title", required=True)
-@click.option("--severity", type=click.Choice([*Severity]), required=True)
-@click.option("--cause", type=click.Choice([*CauseClass]), default=CauseClass.UNKNOWN, show_default=True)
+@click.option("--severity", type=click.Choice([one.value for one in Severity]), required=True)
+@click.option(
+    "--cause", type=click.Choice([one.value for one in CauseClass]), default=CauseClass.UNKNOWN.value, show_default=True
+)
 @click.option("--started", type=INSTANT, required=True, help="When it began, with offset; or now.")
 @click.option("--planned", is_flag=True, help="Planned work.")
 @_outage_options
@@ -174,7 +178,7 @@ def note(app: App, ref: str, text: str, at: datetime | None, actor: str) -> None
 
 
 @incident.command("list")
-@click.option("--status", type=click.Choice([*IncidentStatus]))
+@click.option("--status", type=click.Choice([one.value for one in IncidentStatus]))
 @click.option("--search", help="Text in reference or title.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 @click.option("--offset", type=click.IntRange(0), default=0)

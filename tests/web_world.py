@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 import compensation.web
@@ -30,6 +32,7 @@ from outage.incidents import OutageStart, open_incident, restore_elements
 from outage.inventory import raise_version
 from outage.lifecycle import CauseClass, Severity
 from outage.models import Account, NetworkElement, Subscriber
+from tests.web_client import sign_in
 
 STARTED_AT = datetime(2012, 7, 11, 12, 30, tzinfo=UTC)
 RESTORED_AT = datetime(2012, 7, 12, 8, 12, tzinfo=UTC)
@@ -59,12 +62,17 @@ class World:
     store: SnapshotStore
     incident: str
 
+    @functools.cached_property
     def web(self) -> Flask:
         """The console over these records."""
         app = make_app(self.settings, self.database, self.store)
         register(app, outage.web, compensation.web, notify.web)
         app.extensions["incident_panels"].append(compensation.web.incident_panel)
         return app
+
+    def client(self, role: str) -> FlaskClient:
+        """A browser in which the staff user of that role is signed in."""
+        return sign_in(self.web, self.database, role)
 
     def measure(self) -> int:
         """The id of the incident's impact run."""

@@ -60,8 +60,9 @@ def list_entries() -> Response | str:
 def _rows(wanted: AuditFilter) -> Iterator[list[object]]:
     with reading() as session:
         statement = wanted.apply(select(AuditEntry)).order_by(AuditEntry.id)
-        for entry in session.scalars(statement.execution_options(yield_per=1000)):
-            yield [getattr(entry, name) for name in _COLUMNS]
+        with session.scalars(statement.execution_options(yield_per=1000)) as entries:
+            for entry in entries:
+                yield [getattr(entry, name) for name in _COLUMNS]
 
 
 def _chain(session: Session) -> dict[str, object]:

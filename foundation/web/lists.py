@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 import json
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import IO
 
 from flask import Response, request
 
@@ -49,20 +51,25 @@ def wants_csv() -> bool:
 def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
     """A CSV download; instants are written in ISO 8601 UTC. `rows` may be a generator over an open session."""
     # All rows are written before the first byte is sent: a failure half-way is then an error page, not half a file.
-    file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, mode="w+", newline="", encoding="utf-8")
-    try:
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(
+            tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, mode="w+", newline="", encoding="utf-8")
+        )
         writer = csv.writer(file)
         for row in itertools.chain([header], rows):
             writer.writerow([_cell(value) for value in row])
         file.seek(0)
-    except BaseException:
-        file.close()
-        raise
-    disposition = f'attachment; filename="{name}.csv"'
-    response = Response(iter(lambda: file.read(_IN_MEMORY), ""), mimetype="text/csv")
-    response.headers["Content-Disposition"] = disposition
-    response.call_on_close(file.close)
+        owned = stack.pop_all()
+    response = Response(_chunks(file, owned), mimetype="text/csv")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    response.call_on_close(owned.close)
     return response
+
+
+def _chunks(file: IO[str], owned: contextlib.ExitStack) -> Iterator[str]:
+    with owned:
+        while chunk := file.read(_IN_MEMORY):
+            yield chunk
 
 
 def _cell(value: object) -> object:

@@ -265,4 +265,4 @@ def _rejected(path: Path | None) -> list[tuple[int, str, str, str]]:
 
 def _attributes(database: Database) -> dict[str, object]:
     with database.reading() as session:
-        return session.scalars(select(Subscriber.attributes)).one()
+        return dict(session.scalars(select(Subscriber.attributes)).one())

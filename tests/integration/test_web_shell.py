@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from foundation import clock
-from foundation.access import ROLES, SignInFailure, find_user
+from foundation.access import SignInFailure, find_user
 from foundation.audit import AuditEntry, write_audit
 from foundation.db import Database
 from foundation.errors import InputError
@@ -244,11 +244,6 @@ def test_an_unknown_address_is_a_page_for_people_and_a_problem_for_machines(app)
     assert "Not found" in app.test_client().get("/nowhere").text
     problem = app.test_client().get("/api/v1/nowhere")
     assert (problem.status_code, problem.json["code"], problem.json["status"]) == (404, 404, "Not Found")
-
-
-def test_the_roles_of_these_tests_are_all_there_are(app, database):
-    with database.reading() as session:
-        assert all(find_user(session, role) for role in ROLES)
 
 
 @pytest.mark.parametrize(

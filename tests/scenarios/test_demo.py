@@ -74,10 +74,10 @@ def test_real_cells_and_tariffs_end_in_what_o2_published(settings: Settings, sha
     assert done.exit_code == 0, done.output
     assert "assigned by a rule with seed" in done.output
 
-    published = {row["rule_segment"]: row for row in csv.DictReader((data / published_name()).open())}
+    published = {row["rule_segment"]: row for row in rows_of(data / "o2_uk_outages_compensation_published.csv")}
     assert "10% of July subscription" in published["pay_monthly_affected"]["credit_as_published"]
     assert "GBP 10 voucher" in published["all_customers"]["credit_as_published"]
-    fees = [Decimal(row["MonthlyCharges"]) for row in csv.DictReader(customers.open())]
+    fees = [Decimal(row["MonthlyCharges"]) for row in rows_of(customers)]
 
     app = App(settings)
     with app.database.reading() as session:
@@ -99,5 +99,6 @@ def test_real_cells_and_tariffs_end_in_what_o2_published(settings: Settings, sha
     assert (len(vouchers), set(vouchers)) == (len(fees), {1000})
 
 
-def published_name() -> str:
-    return "o2_uk_outages_compensation_published.csv"
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))

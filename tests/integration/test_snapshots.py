@@ -1,0 +1,150 @@
+"""A snapshot counts only when it is whole, on disk and catalogued; everything else is swept."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from sqlalchemy import func, select
+
+from foundation import clock
+from foundation.db import Database
+from foundation.errors import NotFoundError
+from foundation.snapshots import Snapshot, SnapshotStore, WrittenFile, catalogue, list_missing
+
+_SCHEMA = pa.schema([("number", pa.int64())])
+_AT_ONCE = timedelta(0)
+
+
+def _write(store: SnapshotStore, *numbers: int) -> WrittenFile:
+    return store.write_batches("test", _SCHEMA, [pa.record_batch([pa.array(numbers, pa.int64())], schema=_SCHEMA)])
+
+
+def _files(store: SnapshotStore) -> list[Path]:
+    return [path for path in store.directory.rglob("*") if path.is_file()]
+
+
+def test_a_snapshot_is_named_by_the_hash_of_its_content(store: SnapshotStore) -> None:
+    written = _write(store, 1, 2, 3)
+    path = store.path(written.id)
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == written.id
+    assert (written.rows, written.bytes) == (3, path.stat().st_size)
+    assert _write(store, 1, 2, 3) == written
+    assert _files(store) == [path]
+
+
+def test_a_query_is_written_in_its_order(store: SnapshotStore) -> None:
+    with store.connect() as workspace:
+        query = "SELECT hash(i)::BIGINT AS number FROM range(300000) t(i) ORDER BY number"
+        first = store.write_query(workspace, "test", query.replace("::BIGINT", " % 1000000000"))
+        again = store.write_query(workspace, "test", query.replace("::BIGINT", " % 1000000000"))
+        numbers = [row for (row,) in workspace.fetch_rows(f"FROM {store.source(first.id)}")]
+    assert first == again
+    assert numbers == sorted(numbers)
+
+
+def test_what_no_record_names_is_swept_and_what_is_catalogued_stays(database: Database, store: SnapshotStore) -> None:
+    kept, stray = _write(store, 1), _write(store, 2)
+    with database.transaction() as session:
+        catalogue(session, kept)
+        catalogue(session, kept)
+        assert store.sweep(session) == 0  # young: its writer may be about to catalogue it
+        assert store.sweep(session, older_than=_AT_ONCE) == 1
+        assert store.sweep(session, older_than=_AT_ONCE) == 0
+        assert session.scalar(select(func.count()).select_from(Snapshot)) == 1
+    assert _files(store) == [store.path(kept.id)]
+    with pytest.raises(NotFoundError, match=stray.id):
+        store.path(stray.id)
+
+
+def test_a_moved_clock_does_not_sweep_young_files(database: Database, store: SnapshotStore) -> None:
+    _write(store, 1)
+    with clock.moved_to(clock.now() + timedelta(days=9)), database.transaction() as session:
+        assert store.sweep(session) == 0
+
+
+def test_a_writer_that_fails_leaves_nothing(store: SnapshotStore) -> None:
+    def failing() -> Iterator[pa.RecordBatch]:
+        yield pa.record_batch([pa.array([1], pa.int64())], schema=_SCHEMA)
+        raise RuntimeError("the source broke off")
+
+    with pytest.raises(RuntimeError):
+        store.write_batches("test", _SCHEMA, failing())
+    with store.connect() as workspace, pytest.raises(Exception, match="nowhere"):
+        store.write_query(workspace, "test", "SELECT * FROM nowhere")
+    assert _files(store) == []
+
+
+def test_a_writer_killed_half_way_leaves_only_what_the_sweep_removes(
+    sqlite_database: Database, store: SnapshotStore
+) -> None:
+    script = """
+import sys, pathlib
+from foundation.snapshots import SnapshotStore
+store = SnapshotStore(pathlib.Path(sys.argv[1]), memory_mb=64)
+with store.connect() as workspace:
+    store.write_query(workspace, "test", "SELECT 1 AS number")
+    print("written", flush=True)
+    store.write_query(workspace, "test", "SELECT hash(i) AS number FROM range(2000000000) t(i)")
+"""
+    process = subprocess.Popen([sys.executable, "-c", script, str(store.directory)], stdout=subprocess.PIPE)
+    with process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    with sqlite_database.transaction() as session:
+        assert store.sweep(session, older_than=timedelta(hours=1)) == 0
+        assert store.sweep(session, older_than=_AT_ONCE) >= 2  # the whole file and the spill directory
+        assert _files(store) == []
+        assert list((store.directory / "unfinished").iterdir()) == []
+
+
+def test_a_catalogued_snapshot_whose_file_is_gone_is_a_clear_error(database: Database, store: SnapshotStore) -> None:
+    written = _write(store, 1)
+    with database.transaction() as session:
+        catalogue(session, written)
+        assert list_missing(session, store) == []
+        os.unlink(store.path(written.id))
+        assert list_missing(session, store) == [written.id]
+    with pytest.raises(NotFoundError, match="snapshot file is missing") as caught:
+        store.source(written.id)
+    assert caught.value.value == written.id
+    assert "back-up" in caught.value.message
+
+
+def test_a_workspace_takes_arrow_and_parameters_and_streams_batches(store: SnapshotStore) -> None:
+    with store.connect() as workspace:
+        workspace.register_arrow("given", pa.table({"number": pa.array(range(100_000), pa.int64())}))
+        workspace.execute("CREATE TEMP TABLE kept AS SELECT number FROM given WHERE number >= $1", [40_000])
+        assert workspace.fetch_rows("SELECT count(*), min(number) FROM kept") == [(60_000, 40_000)]
+        batches = workspace.fetch_batches("SELECT number FROM kept WHERE number < $1", [90_000], size=10_000)
+        assert sum(batch.num_rows for batch in batches) == 50_000
+        unread = workspace.fetch_batches("FROM kept", size=100)
+        next(unread)
+        unread.close()  # type: ignore[attr-defined]
+        assert workspace.fetch_rows("SELECT 1") == [(1,)]
+
+
+def test_a_workspace_stays_inside_its_memory_and_removes_what_it_spilled(store: SnapshotStore) -> None:
+    small = SnapshotStore(store.directory, memory_mb=64, threads=1)
+    with small.connect() as workspace:
+        query = "SELECT hash(i) AS number, repeat('x', 40) || i AS filler FROM range(3000000) t(i) ORDER BY number"
+        written = small.write_query(workspace, "test", query)
+    assert written.rows == 3_000_000
+    assert list((store.directory / "unfinished").iterdir()) == []
+
+
+def test_local_variables_are_no_tables(store: SnapshotStore) -> None:
+    secret = pa.table({"number": [1]})
+    with store.connect() as workspace, pytest.raises(Exception, match="secret"):
+        workspace.fetch_rows("SELECT * FROM secret")
+    assert secret.num_rows == 1
