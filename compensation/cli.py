@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from compensation import approval, assessment, credits, policies, queries
 from compensation.document import load_policy
-from compensation.models import AssessmentState, Case, PolicyVersion
+from compensation.models import AssessmentState, PolicyVersion
 from compensation.policy_tests import run_tests
+from compensation.words import books_lines, case_in_words
 from foundation.cli import EXIT_INPUT, App, staff_option
 from foundation.errors import InputError
 from foundation.money import Money
@@ -159,20 +160,6 @@ def print_assessment(app: App, ref: str) -> None:
             click.echo(f"  {case.lines:>9}  {case_in_words(case)}")
 
 
-def case_in_words(case: Case) -> str:
-    """What a line of this case gets, in a few words."""
-    if case.outcome != "entitled":
-        return f"{case.outcome}{': ' + case.reason if case.reason else ''}"
-    return ", ".join(reward_in_words(reward) for reward in case.rewards)
-
-
-def reward_in_words(reward: dict[str, object]) -> str:
-    """A reward in a few words: its name and its amount or per cent."""
-    if reward["amount_minor"] is not None:
-        return f"{reward['name']} {Money(int(str(reward['amount_minor'])), str(reward['currency']))}"
-    return f"{reward['name']} {reward['percent']} %" if reward["percent"] else str(reward["name"])
-
-
 @click.command()
 @click.argument("ref")
 @staff_option
@@ -240,19 +227,6 @@ def books(context: click.Context, ref: str) -> None:
         click.echo(f"{ref} is not released yet: only the cases have an amount")
         context.exit(EXIT_INPUT)
     context.exit(1 if found.differences else 0)
-
-
-def books_lines(found: queries.Books) -> list[tuple[str, int]]:
-    """The stations of the chain with their amounts in minor units."""
-    return [
-        ("decided in the cases", found.cases_minor),
-        ("credited to customers", found.credits_minor),
-        ("accrued in the ledger", found.accrued_minor),
-        ("enqueued as postings", found.postings_minor),
-        ("confirmed by the account side", found.confirmed_minor),
-        ("posted in the ledger", found.posted_minor),
-        ("in the account book", found.book_minor),
-    ]
 
 
 assessment_show.name = "assessment"

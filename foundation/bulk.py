@@ -42,7 +42,8 @@ def read_batches(
     """
     literal = statement.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
     if connection.dialect.name == "postgresql":
-        return _copy_out(connection, str(literal), schema, size)
+        # The text is compiled for a driver with parameters, to which a percent sign is two; COPY is run without any.
+        return _copy_out(connection, str(literal).replace("%%", "%"), schema, size)
     return _fetch_out(connection, str(literal), schema, size)
 
 
@@ -66,8 +67,7 @@ def _copy_out(connection: Connection, query: str, schema: pa.Schema, size: int) 
         false_values=["f"],
     )
     statement = f"COPY ({query}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')"
-    # The empty parameters make the driver undo the doubling of percent signs in the compiled text.
-    with _driver(connection).cursor() as cursor, cursor.copy(statement, ()) as copy:
+    with _driver(connection).cursor() as cursor, cursor.copy(statement) as copy:
         for rows in _message_groups(copy, size):
             read = arrow_csv.ReadOptions(column_names=schema.names, block_size=len(rows) + 1, use_threads=False)
             yield from arrow_csv.read_csv(pa.py_buffer(rows), read, parse, convert).combine_chunks().to_batches()

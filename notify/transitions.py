@@ -18,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     exists,
     insert,
+    literal,
     or_,
     select,
     text,
@@ -96,12 +97,10 @@ def begin_attempts(session: Session, ids: Collection[int], *, worker: str, lease
         .returning(DELIVERIES.c.id, DELIVERIES.c.attempt)
     )
     begun = {row.id: row.attempt for row in session.execute(statement)}
-    rows = [
-        {"delivery_id": number, "number": attempt, "worker": worker, "started_at": now}
-        for number, attempt in begun.items()
-    ]
-    if rows:
-        session.connection().execute(insert(ATTEMPTS), rows)
+    rows = select(
+        DELIVERIES.c.id, DELIVERIES.c.attempt, literal(worker), literal(now, DELIVERIES.c.changed_at.type)
+    ).where(DELIVERIES.c.id.in_(list(begun)))
+    session.execute(insert(ATTEMPTS).from_select(["delivery_id", "number", "worker", "started_at"], rows))
     return begun
 
 

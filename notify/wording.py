@@ -25,7 +25,7 @@ PLACEHOLDERS: Mapping[str, str] = {
 LONGEST_BODY = 1600
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_LINK = re.compile(r"(?i)https?:|\bwww\.")
+_LINK = re.compile(r"https?:|\bwww\.")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 # Number formats of many languages use these; either would force a whole text into UCS-2.
 _SPACES = str.maketrans({"\u00a0": " ", "\u202f": " "})
@@ -88,7 +88,11 @@ def _check_known(name: str, known: Iterable[str]) -> None:
 
 def _refuse_links(text: str, allow_links: bool) -> None:
     # Fake compensation texts followed every large outage; a customer must be able to trust that ours have no link.
-    if not allow_links and (found := _LINK.search(text)):
+    if allow_links:
+        return
+    lowered = text.lower()
+    # The plain search first: it is many times faster, and nearly every text passes it.
+    if ("http" in lowered or "www." in lowered) and (found := _LINK.search(lowered)):
         raise InputError(
             "links are not allowed in texts", where="text", value=found[0], accepted="a text without links"
         )

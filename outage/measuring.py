@@ -30,6 +30,8 @@ _HELD_PATTERNS = pa.schema(
 )
 _BUNDLES = pa.schema([("bundle", pa.int64()), ("service", pa.string()), ("quoted", pa.string())])
 _CONTRACT_DAYS = pa.schema([("zone", pa.string()), ("day", pa.date32()), ("starts_at", pa.int64())])
+_ROW_GROUP = 20_480
+"""Small, for a page that looks one line up: measured, a fifth of the time, and the file is a tenth larger."""
 _NO_SIGHTINGS = "SELECT NULL::BIGINT AS line_id, NULL::BIGINT AS element_id, NULL::BIGINT AS seen_at WHERE false"
 
 
@@ -53,9 +55,11 @@ def write_run(
     with store.connect() as workspace:
         _lay_out(workspace, store, base, tuple(parts), footprint)
         _find_present(workspace, footprint, hold_seconds)
-        lines = store.write_query(workspace, "impact_lines", impact_sql.lines_sql())
+        lines = store.write_query(workspace, "impact_lines", impact_sql.lines_sql(), row_group=_ROW_GROUP)
         _check_lines(store, lines)
-        patterns = store.write_query(workspace, "impact_patterns", impact_sql.patterns_sql(store.source(lines.id)))
+        patterns = store.write_query(
+            workspace, "impact_patterns", impact_sql.patterns_sql(store.source(lines.id)), row_group=_ROW_GROUP
+        )
         return Written(lines, patterns, _count(workspace, store.source(lines.id), store.source(patterns.id)))
 
 

@@ -1,8 +1,8 @@
 """A worker process for tests that kill it: `python -m tests.delivery_worker DIRECTORY LEASE BATCH [CHANNEL MOMENT]`.
 
-It says `ready` before it works, and a line after each batch. Its carriers are slow, so that a kill at random often hits a call. Given a channel and
-a moment it kills itself at its third call of that carrier: `before` the carrier hears of it, or `after` the carrier
-has taken it and before the outcome is written.
+It says `ready` before it works, and a line after each batch. Its carriers are slow, so that a kill at random often
+hits a call. Given a channel and a moment it kills itself at its third call of that carrier: `before` the carrier hears
+of it, or `after` the carrier has taken it and before the outcome is written.
 """
 
 from __future__ import annotations

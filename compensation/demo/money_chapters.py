@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from compensation import approval, assessment, credits, policies, queries
-from compensation.cli import books_lines, case_in_words
 from compensation.demo import world
 from compensation.demo.stage import Stage
 from compensation.ledger import record_confirmations
 from compensation.models import AssessmentState
+from compensation.words import books_lines, case_in_words
 from foundation import clock
 from foundation.errors import RefusedError
 from foundation.money import Money

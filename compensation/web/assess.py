@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 from wtforms import HiddenField, RadioField, SelectField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
 from compensation.assessment import assess
@@ -54,8 +55,8 @@ def new() -> str | Response | tuple[str, int]:
         runs = _list_runs(session, incident)
         choices = _list_choices(session, incident)
     form = AssessForm(incident=incident.ref)
-    form.run.choices = [(run.id, _run_label(run)) for run in runs]
-    form.version.choices = [(each.version.id, _version_label(each)) for each in choices]
+    form.run.choices = [SelectChoice(run.id, _run_label(run)) for run in runs]
+    form.version.choices = [SelectChoice(each.version.id, _version_label(each)) for each in choices]
     if not form.is_submitted() and choices:
         form.version.data = choices[0].version.id
     if form.validate_on_submit():

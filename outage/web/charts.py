@@ -17,7 +17,9 @@ STATES: Mapping[str, tuple[str, str, int]] = {
     "degraded": (ORANGE, "triangle-up", 8),
     "lost": (RED, "x", 8),
 }
-_SERVICES = {"voice": (BLUE, "solid"), "sms": (PURPLE, "dash"), "data": (ORANGE, "dot")}
+# Most outages take all services at once: thinner lines over broader ones leave each of them to be seen.
+_SERVICES = {"voice": (BLUE, 7), "sms": (PURPLE, 4), "data": (ORANGE, 1.5)}
+_FEW = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +38,28 @@ def lost_service_chart(series: Mapping[str, Sequence[tuple[datetime, int]]]) -> 
 
     chart = go.Figure(layout={"template": None})
     for service, points in series.items():
-        colour, dash = _SERVICES.get(service, (GREY, "solid"))
+        colour, width = _SERVICES.get(service, (GREY, 2))
         chart.add_trace(
             go.Scatter(
                 x=[at.strftime("%Y-%m-%d %H:%M:%S") for at, _ in points],
                 y=[count for _, count in points],
                 name=service,
                 mode="lines",
-                line={"shape": "hv", "color": colour, "width": 2, "dash": dash},
+                line={"shape": "hv", "color": colour, "width": width},
                 hovertemplate="%{y:,} without " + service + "<extra></extra>",
             )
         )
+    most = max((count for points in series.values() for _, count in points), default=0)
     chart.update_layout(
         margin={"l": 48, "r": 12, "t": 8, "b": 40},
         xaxis={"title": {"text": "UTC"}, "hoverformat": "%d %b %Y %H:%M UTC", "nticks": 6, "automargin": True},
-        yaxis={"rangemode": "tozero", "tickformat": ",d", "title": {"text": "Elements"}, "automargin": True},
+        yaxis={
+            "rangemode": "tozero",
+            "tickformat": ",d",
+            "dtick": 1 if most < _FEW else None,
+            "title": {"text": "Elements"},
+            "automargin": True,
+        },
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         hovermode="x unified",
     )
@@ -69,15 +78,24 @@ def cell_map(cells: Iterable[CellPoint]) -> Any:
         points = by_state[state]
         if points:
             chart.add_trace(_cell_trace(go, state, points, {"color": colour, "symbol": symbol, "size": size}))
+    frame = _frame(by_state)
     chart.update_layout(
         margin={"l": 40, "r": 12, "t": 8, "b": 36},
-        xaxis={"ticksuffix": "°", "zeroline": False, "nticks": 5, "automargin": True},
+        updatemenus=[_zoom_buttons(frame)] if frame else [],
+        xaxis={
+            "ticksuffix": "°",
+            "zeroline": False,
+            "nticks": 5,
+            "automargin": True,
+            "range": frame[0] if frame else None,
+        },
         yaxis={
             "ticksuffix": "°",
             "zeroline": False,
             "scaleanchor": "x",
             "scaleratio": _stretch(by_state),
             "automargin": True,
+            "range": frame[1] if frame else None,
         },
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "itemsizing": "constant"},
         hovermode="closest",
@@ -87,7 +105,8 @@ def cell_map(cells: Iterable[CellPoint]) -> Any:
 
 
 def _cell_trace(go: Any, state: str, points: Sequence[CellPoint], marker: dict[str, Any]) -> Any:
-    return go.Scattergl(
+    # Not Scattergl: it compiles its shaders' code at run time, which the console's content policy forbids to everybody.
+    return go.Scatter(
         x=[round(cell.longitude, 5) for cell in points],
         y=[round(cell.latitude, 5) for cell in points],
         text=[cell.ref for cell in points],
@@ -103,3 +122,34 @@ def _stretch(by_state: Mapping[str, Sequence[CellPoint]]) -> float:
     middle = (min(latitudes) + max(latitudes)) / 2 if latitudes else 0.0
     # At the poles a degree of longitude has no length; 85 degrees is farther than any cell.
     return 1 / math.cos(math.radians(min(abs(middle), 85.0)))
+
+
+def _frame(by_state: Mapping[str, Sequence[CellPoint]]) -> tuple[list[float], list[float]] | None:
+    """Longitudes and latitudes around the cells that are not simply up; None when all are."""
+    touched = [cell for state, cells in by_state.items() if state != "up" for cell in cells]
+    if not touched:
+        return None
+    return _around([cell.longitude for cell in touched]), _around([cell.latitude for cell in touched])
+
+
+def _around(degrees: Sequence[float]) -> list[float]:
+    margin = max(0.05, (max(degrees) - min(degrees)) * 0.1)
+    return [min(degrees) - margin, max(degrees) + margin]
+
+
+def _zoom_buttons(frame: tuple[list[float], list[float]]) -> dict[str, Any]:
+    near = {"xaxis.range": frame[0], "yaxis.range": frame[1]}
+    whole = {"xaxis.autorange": True, "yaxis.autorange": True}
+    return {
+        "type": "buttons",
+        "direction": "right",
+        "x": 1,
+        "xanchor": "right",
+        "y": 0.02,
+        "yanchor": "bottom",
+        "showactive": False,
+        "buttons": [
+            {"label": "Touched cells", "method": "relayout", "args": [near]},
+            {"label": "All cells", "method": "relayout", "args": [whole]},
+        ],
+    }

@@ -69,7 +69,7 @@ def test_the_whole_story_of_a_line_is_told(world):
         "receipt spool:",
         "book:",
         "Why this much",
-        "The service fee is",
+        "service fee: 30.00 GBP",
         "£13.00",
     ):
         assert said in page, said

@@ -12,6 +12,11 @@
       font: Object.assign({ family: "system-ui, sans-serif", size: 12 }, layout.font, { color: colour("--bs-body-color") }),
       hoverlabel: { bgcolor: colour("--bs-tertiary-bg"), font: { color: colour("--bs-body-color") }, bordercolor: colour("--figure-grid") },
     });
+    // A finger that scrolls the page must not be caught by a chart.
+    if (window.matchMedia("(pointer: coarse)").matches) { clear.dragmode = false; }
+    for (const menu of clear.updatemenus || []) {
+      Object.assign(menu, { bgcolor: colour("--card"), bordercolor: colour("--figure-grid"), font: { color: colour("--bs-body-color"), size: 11 } });
+    }
     for (const name of Object.keys(layout)) {
       if (/^[xy]axis/.test(name)) { clear[name] = Object.assign({}, axis, layout[name]); }
     }
