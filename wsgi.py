@@ -60,7 +60,7 @@ def timetable(app: App) -> list[Job]:
     return [
         Job("take back what dead workers hold", 15, lambda: recover(app.database)),
         Job("ask about unknown outcomes", 30, lambda: settle_unknown(app.database, carriers)),
-        Job("enter confirmed postings in the ledger", 15, confirm),
+        Job("enter confirmed postings in the ledger", 5, confirm),
         Job("sweep stray snapshot files", 3600, sweep),
     ]
 

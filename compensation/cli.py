@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from compensation import approval, assessment, credits, policies, queries
 from compensation.document import load_policy
+from compensation.ledger import record_confirmations
 from compensation.models import AssessmentState, PolicyVersion
 from compensation.policy_tests import run_tests
 from compensation.words import books_lines, case_in_words
@@ -229,5 +230,13 @@ def books(context: click.Context, ref: str) -> None:
     context.exit(1 if found.differences else 0)
 
 
+@click.command()
+@click.pass_obj
+def confirm(app: App) -> None:
+    """Enter confirmed postings in the ledger now; the scheduler does it by itself."""
+    with app.database.transaction() as session:
+        click.echo(f"{record_confirmations(session)} confirmed postings entered in the ledger")
+
+
 assessment_show.name = "assessment"
-commands: list[click.Command] = [policy, assess, assessment_show, submit, approve, release, books]
+commands: list[click.Command] = [policy, assess, assessment_show, submit, approve, release, confirm, books]

@@ -28,7 +28,8 @@ from sqlalchemy.types import TypeDecorator
 
 from foundation import clock
 
-BUSY_SECONDS = 30
+# A bulk load of a million lines holds SQLite's only write lock for half a minute.
+BUSY_SECONDS = 120
 
 Key = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER is SQLite's own row id
 Document = JSON().with_variant(postgresql.JSONB(), "postgresql")

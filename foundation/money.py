@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from fractions import Fraction
 
 from babel.core import UnknownLocaleError
@@ -13,6 +14,7 @@ from foundation.errors import InputError
 
 # The records keep 64 bits of minor units; no amount of a customer comes near.
 _MOST_DIGITS = 12
+_PLAIN = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
 @dataclass(frozen=True, order=False)
@@ -62,11 +64,11 @@ def parse_minor(text: str, currency: str, *, where: str = "") -> int:
     """
     digits = exponent(currency)
     accepted = f"a decimal number with at most {digits} decimals and a point, such as {Decimal(2042).scaleb(-digits)}"
-    try:
-        value = Decimal(text.strip())
-    except InvalidOperation:
-        raise InputError("not an amount", where=where, value=text, accepted=accepted) from None
-    if not value.is_finite() or value.adjusted() > _MOST_DIGITS or value != value.quantize(Decimal(1).scaleb(-digits)):
+    # Decimal alone would also take exponents, underscores and the digits of other scripts.
+    if not _PLAIN.fullmatch(text.strip()):
+        raise InputError("not an amount", where=where, value=text, accepted=accepted)
+    value = Decimal(text.strip())
+    if value.adjusted() > _MOST_DIGITS or value != value.quantize(Decimal(1).scaleb(-digits)):
         raise InputError("not an amount in whole minor units", where=where, value=text, accepted=accepted)
     return int(value.scaleb(digits))
 

@@ -117,7 +117,8 @@ class SnapshotStore:
     def write_query(self, workspace: Workspace, kind: str, query: str, *, row_group: int = _ROW_GROUP) -> WrittenFile:
         """Write a query's rows, in its order, as a snapshot; nothing is visible until the file is synced and renamed.
 
-        A reader of single rows decodes whole row groups: a smaller `row_group` is quicker for it. On any failure the unfinished file is removed and the store is as it was.
+        A reader of single rows decodes whole row groups: a smaller `row_group` is quicker for it. On any failure the
+        unfinished file is removed and the store is as it was.
         """
         with self._unfinished_path() as unfinished:
             target = f"TO {_quoted(str(unfinished))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {row_group})"

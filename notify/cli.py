@@ -134,6 +134,17 @@ def save(app: App, name: str, language: str, body: str, actor: str) -> None:
     app.console.print(f"{version.name} ({version.language}): current version is {version.number}")
 
 
+@text.command("ready")
+@staff_option
+@click.pass_obj
+def install_ready(app: App, actor: str) -> None:
+    """Save the ready texts that come with the product where no version exists; nobody's own wording is replaced."""
+    author = app.staff(actor, "policies.write")
+    with app.database.transaction() as session:
+        saved = texts.install_ready_texts(session, author)
+    app.console.print(f"{saved} texts saved" if saved else "all there already, nothing changed")
+
+
 @text.command("preview")
 @click.argument("body")
 def preview(body: str) -> None:

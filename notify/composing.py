@@ -83,7 +83,7 @@ def message_values(
 
 def public_code(group_key: str) -> str:
     """The short code of a message: six letters and digits by which the public list of texts is searched."""
-    return base64.b32encode(hashlib.sha256(group_key.encode()).digest())[:6].decode()
+    return base64.b32encode(hashlib.sha256(group_key.encode()).digest()[:5])[:6].decode()
 
 
 @lru_cache(maxsize=4096)

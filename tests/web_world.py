@@ -6,6 +6,7 @@ import functools
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
+from pathlib import Path
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -21,7 +22,7 @@ from compensation.ledger import record_confirmations
 from compensation.models import Assessment
 from compensation.policies import approve_policy, save_policy, submit_policy
 from foundation.db import Database
-from foundation.settings import Settings
+from foundation.settings import Settings, read_settings
 from foundation.snapshots import SnapshotStore
 from foundation.web import make_app, register
 from notify.delivery import drain
@@ -159,6 +160,12 @@ def make_world(settings: Settings, database: Database, store: SnapshotStore) -> 
         )
         restore_elements(session, incident, None, at=RESTORED_AT, actor="noc")
     return World(settings, database, store, incident.ref)
+
+
+def make_small_world(directory: Path, database: Database, store: SnapshotStore) -> World:
+    """The same over a given database, with settings of its own, for tests whose subject is not the database."""
+    settings = read_settings({"OUTAGE_DATA": str(directory / "data"), "DATABASE_URL": database.url})
+    return make_world(settings, database, store)
 
 
 def _add_network(session: Session) -> None:

@@ -143,7 +143,8 @@ def _given_text(form: PolicyForm) -> tuple[str, str]:
     file = form.file.data
     if not file:
         return form.text.data or "", "policy"
-    content: bytes = file.read(MOST_CHARACTERS + 1)
+    with file.stream:
+        content: bytes = file.read(MOST_CHARACTERS + 1)
     if len(content) > MOST_CHARACTERS:
         raise InputError("the file is too long", accepted=f"at most {MOST_CHARACTERS:,} bytes")
     try:

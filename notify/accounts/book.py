@@ -62,10 +62,11 @@ class AccountBook:
         wanted = {entry.key: entry for entry in reversed(entries) if isinstance(entry, NewEntry)}
         try:
             with self._database.transaction() as session:
-                add_entries(session, wanted.values())
-                booked = _find_hashes(session, wanted)
+                added = add_entries(session, wanted.values())
+                booked = _find_hashes(session, wanted.keys() - added.keys())
         except SQLAlchemyError as error:
             raise CarrierError(f"book: {type(error).__name__}") from error
+        booked |= {key: (number, wanted[key].body_hash) for key, number in added.items()}
         return [entry if isinstance(entry, Outcome) else _outcome(entry, booked[entry.key]) for entry in entries]
 
     def ask(self, batch: Sequence[Outgoing]) -> list[Outcome | None]:
@@ -87,8 +88,8 @@ class AccountBook:
         ]
 
 
-def add_entries(session: Session, entries: Iterable[NewEntry]) -> set[str]:
-    """Book entries whose keys are new and increment the balances by them; returns the new keys."""
+def add_entries(session: Session, entries: Iterable[NewEntry]) -> dict[str, int]:
+    """Book entries whose keys are new and increment the balances by them; returns the new keys with their numbers."""
     now = clock.now()
     # One order for all writers, so that two of them cannot wait for each other.
     rows = [
@@ -96,9 +97,9 @@ def add_entries(session: Session, entries: Iterable[NewEntry]) -> set[str]:
         for entry in sorted(entries, key=lambda entry: entry.key)
     ]
     if not rows:
-        return set()
-    insert = insert_ignoring(session, BookEntry).returning(BookEntry.key)
-    added = set(session.connection().execute(insert, rows).scalars())
+        return {}
+    insert = insert_ignoring(session, BookEntry).returning(BookEntry.key, BookEntry.id)
+    added = {row.key: row.id for row in session.connection().execute(insert, rows)}
     sums: dict[tuple[str, str], int] = defaultdict(int)
     for row in rows:
         if row["key"] in added and row["kind"] in MONEY_KINDS:
@@ -131,7 +132,10 @@ def _increment(session: Session, sums: Mapping[tuple[str, str], int]) -> None:
 
 
 def _find_hashes(session: Session, keys: Iterable[str]) -> dict[str, tuple[int, str]]:
-    query = select(BookEntry.key, BookEntry.id, BookEntry.body_hash).where(BookEntry.key.in_(list(keys)))
+    wanted = list(keys)
+    if not wanted:
+        return {}
+    query = select(BookEntry.key, BookEntry.id, BookEntry.body_hash).where(BookEntry.key.in_(wanted))
     return {key: (number, body) for key, number, body in session.execute(query)}
 
 

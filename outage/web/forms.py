@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 from wtforms import BooleanField, SelectField, SelectMultipleField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.fields import SelectChoice
+from wtforms.validators import DataRequired, InputRequired, Length, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from foundation.web import Form, InstantField, LinesField, stripped
@@ -22,12 +24,12 @@ class ServicesField(SelectMultipleField):  # type: ignore[misc]
     option_widget = CheckboxInput()
 
 
-def _choices(kind: type[StrEnum]) -> list[tuple[str, str]]:
-    return [(member.value, member.value.replace("_", " ")) for member in kind]
+def _choices(kind: type[StrEnum]) -> list[Any]:
+    return [SelectChoice(member.value, member.value.replace("_", " ")) for member in kind]
 
 
 def _services(label: str) -> ServicesField:
-    return ServicesField(label, choices=[(name, name) for name in SERVICES])
+    return ServicesField(label, choices=[SelectChoice(name, name) for name in SERVICES])
 
 
 class ElementsForm(Form):
@@ -48,7 +50,7 @@ class ElementsForm(Form):
 class OpeningForm(ElementsForm):
     """A new incident with its first outages."""
 
-    title = StringField("Title", [InputRequired("say in a few words what broke"), Length(max=256)], [stripped])
+    title = StringField("Title", [DataRequired("say in a few words what broke"), Length(max=256)], [stripped])
     severity = SelectField("Severity", choices=_choices(Severity), default=Severity.MAJOR.value)
     cause_class = SelectField("Cause", choices=_choices(CauseClass), default=CauseClass.UNKNOWN.value)
     planned = BooleanField("This is planned work")
@@ -67,7 +69,7 @@ class RestoreForm(Form):
 class NoteForm(Form):
     """A note for the timeline."""
 
-    text = TextAreaField("Note", [InputRequired("write something"), Length(max=10_000)], [stripped])
+    text = TextAreaField("Note", [DataRequired("write something"), Length(max=10_000)], [stripped])
     at = InstantField("About", [Optional()])
 
 

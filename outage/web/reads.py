@@ -114,15 +114,12 @@ def list_rows(session: Session, wanted: IncidentFilter, page: Page | None = None
     """The incidents that fit (one page of them, or all), each with its counts."""
     found = list_incidents(session, wanted, limit=page.size if page else None, offset=page.offset if page else 0)
     ids = [incident.id for incident in found]
-    down = dict(
-        session.execute(
-            select(Outage.incident_id, func.count(Outage.element_id.distinct()))
-            .where(Outage.ended_at.is_(None), Outage.incident_id.in_(ids))
-            .group_by(Outage.incident_id)
-        )
-        .tuples()
-        .all()
+    counts = session.execute(
+        select(Outage.incident_id, func.count(Outage.element_id.distinct()))
+        .where(Outage.ended_at.is_(None), Outage.incident_id.in_(ids))
+        .group_by(Outage.incident_id)
     )
+    down = {incident_id: count for incident_id, count in counts}  # noqa: C416 - a Row is no pair to dict()
     runs = _latest_runs(session, ids)
     return [_row(incident, down.get(incident.id, 0), runs.get(incident.id)) for incident in found]
 

@@ -10,10 +10,9 @@ import pytest
 from compensation.models import AssessmentState, Credit, PolicyState, PolicyVersion
 from compensation.policies import approve_policy, get_version, save_policy, submit_policy
 from foundation.audit import AuditEntry
-from foundation.settings import read_settings
 from notify.texts import save_text
 from tests.web_client import add_staff, send
-from tests.web_world import ENTITLED, World, make_world, policy_text
+from tests.web_world import ENTITLED, World, make_small_world, make_world, policy_text
 
 POLICY = "/policies/o2-uk-2012-07/1"
 
@@ -27,8 +26,7 @@ def world(settings, database, store):
 @pytest.fixture
 def small_world(tmp_path, sqlite_database, store):
     add_staff(sqlite_database)
-    settings = read_settings({"OUTAGE_DATA": str(tmp_path / "data"), "DATABASE_URL": sqlite_database.url})
-    return make_world(settings, sqlite_database, store)
+    return make_small_world(tmp_path, sqlite_database, store)
 
 
 def state_of(world: World, ref: str) -> AssessmentState:
@@ -100,6 +98,7 @@ def test_a_wrong_policy_is_shown_with_line_and_column_and_nothing_is_saved(small
 def test_a_file_that_is_no_policy_is_refused_with_a_message(small_world, content):
     client = small_world.client("marketing")
     answer = send(client, "/policies/new", {"file": (io.BytesIO(content), "policy.yaml")})
+    answer.request.environ["wsgi.input"].close()  # the client leaves open what it spilled to disk
     assert answer.status_code == 422
     assert "Not saved" in answer.text
 

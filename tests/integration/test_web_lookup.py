@@ -8,13 +8,19 @@ from compensation.web.lookup import read_number
 from foundation.audit import AuditEntry
 from foundation.errors import InputError
 from tests.web_client import add_staff, send
-from tests.web_world import ENTITLED, NOTHING, make_world
+from tests.web_world import ENTITLED, NOTHING, make_small_world, make_world
 
 
 @pytest.fixture
 def world(settings, database, store):
     add_staff(database)
     return make_world(settings, database, store)
+
+
+@pytest.fixture
+def small_world(tmp_path, sqlite_database, store):
+    add_staff(sqlite_database)
+    return make_small_world(tmp_path, sqlite_database, store)
 
 
 @pytest.mark.parametrize(
@@ -75,26 +81,29 @@ def test_the_whole_story_of_a_line_is_told(world):
         assert said in page, said
 
 
-def test_before_the_release_a_line_is_told_that_nothing_is_credited_yet(world):
-    world.submit()
-    page = world.client("care").get(f"/lookup/lines/{world.line_id(ENTITLED)}").text
+def test_before_the_release_a_line_is_told_that_nothing_is_credited_yet(small_world):
+    small_world.submit()
+    page = small_world.client("care").get(f"/lookup/lines/{small_world.line_id(ENTITLED)}").text
     assert "Nothing is credited yet: the assessment is submitted." in page
 
 
-def test_a_line_that_was_touched_but_not_assessed_says_so(world):
-    world.measure()
-    page = world.client("care").get(f"/lookup/lines/{world.line_id(ENTITLED)}").text
+def test_a_line_that_was_touched_but_not_assessed_says_so(small_world):
+    small_world.measure()
+    page = small_world.client("care").get(f"/lookup/lines/{small_world.line_id(ENTITLED)}").text
     assert "Not assessed yet" in page
 
 
-def test_a_line_that_was_not_touched_says_so(world):
-    world.release()
-    assert "No incident touched this line" in world.client("care").get(f"/lookup/lines/{world.line_id(NOTHING)}").text
+def test_a_line_that_was_not_touched_says_so(small_world):
+    small_world.release()
+    assert (
+        "No incident touched this line"
+        in small_world.client("care").get(f"/lookup/lines/{small_world.line_id(NOTHING)}").text
+    )
 
 
-def test_an_undetermined_line_says_what_is_missing(world):
-    world.release()
-    page = world.client("care").get(f"/lookup/lines/{world.line_id('+447700900009')}").text
+def test_an_undetermined_line_says_what_is_missing(small_world):
+    small_world.release()
+    page = small_world.client("care").get(f"/lookup/lines/{small_world.line_id('+447700900009')}").text
     assert "What is owed cannot be determined yet" in page
     assert "EUR" in page
 
@@ -128,21 +137,21 @@ def test_every_look_is_in_the_audit_without_the_number(world):
         ("x" * 100, "longer"),
     ],
 )
-def test_what_is_not_found_is_said_on_the_form(world, wanted, said):
-    answer = send(world.client("care"), "/lookup/", {"wanted": wanted})
+def test_what_is_not_found_is_said_on_the_form(small_world, wanted, said):
+    answer = send(small_world.client("care"), "/lookup/", {"wanted": wanted})
     assert answer.status_code == 422
     assert said in answer.text
 
 
 @pytest.mark.parametrize("address", ["/lookup/lines/99999", "/lookup/accounts/99999", f"/lookup/lines/{10**20}"])
-def test_an_unknown_id_is_not_found(world, address):
-    assert world.client("care").get(address).status_code == 404
+def test_an_unknown_id_is_not_found(small_world, address):
+    assert small_world.client("care").get(address).status_code == 404
 
 
 @pytest.mark.parametrize("role", ["noc", "marketing", "approver", "delivery", "auditor"])
-def test_only_those_who_may_read_people_look_up(world, role):
-    client = world.client(role)
+def test_only_those_who_may_read_people_look_up(small_world, role):
+    client = small_world.client(role)
     assert client.get("/lookup/").status_code == 403
-    assert client.get(f"/lookup/lines/{world.line_id(ENTITLED)}").status_code == 403
-    with world.database.reading() as session:
+    assert client.get(f"/lookup/lines/{small_world.line_id(ENTITLED)}").status_code == 403
+    with small_world.database.reading() as session:
         assert session.query(AuditEntry).filter_by(action="person looked up").count() == 0

@@ -7,7 +7,7 @@ import pytest
 from foundation.audit import AuditEntry
 from notify.models import Delivery, DeliveryState
 from tests.web_client import add_staff
-from tests.web_world import ENTITLED, make_world
+from tests.web_world import ENTITLED, make_small_world, make_world
 
 
 @pytest.fixture
@@ -16,15 +16,21 @@ def world(settings, database, store):
     return make_world(settings, database, store)
 
 
+@pytest.fixture
+def small_world(tmp_path, sqlite_database, store):
+    add_staff(sqlite_database)
+    return make_small_world(tmp_path, sqlite_database, store)
+
+
 def fail_one(world, state: DeliveryState, reason: str) -> Delivery:
     with world.database.transaction() as session:
-        delivery = session.query(Delivery).filter_by(address="A-1").first()
+        delivery: Delivery = session.query(Delivery).filter_by(address="A-1").first()
         delivery.state, delivery.reason = state, reason
     return delivery
 
 
-def test_before_any_release_every_page_says_that_there_is_nothing(world):
-    client = world.client("delivery")
+def test_before_any_release_every_page_says_that_there_is_nothing(small_world):
+    client = small_world.client("delivery")
     for address, said in (
         ("/releases/", "Nothing released yet"),
         ("/spool/", "Nothing has been sent yet"),
@@ -72,38 +78,38 @@ def test_deliveries_are_filtered_by_kind_state_and_whole_key_and_downloaded(worl
     assert len(client.get(f"/releases/{ref}?format=csv&kind=posting").text.splitlines()) == 13
 
 
-def test_a_delivery_shows_its_attempts_and_what_it_carries(world):
-    world.release()
-    with world.database.reading() as session:
+def test_a_delivery_shows_its_attempts_and_what_it_carries(small_world):
+    small_world.release()
+    with small_world.database.reading() as session:
         number = session.query(Delivery).filter_by(address="A-1").first().id
-    page = world.client("delivery").get(f"/releases/deliveries/{number}").text
+    page = small_world.client("delivery").get(f"/releases/deliveries/{number}").text
     assert "September 2012 bill" in page
     assert "delivered" in page
 
 
-def test_numbers_are_masked_for_those_who_may_not_read_people(world):
-    ref = world.release()
+def test_numbers_are_masked_for_those_who_may_not_read_people(small_world):
+    ref = small_world.release()
     for address in (f"/releases/{ref}", f"/releases/{ref}?format=csv", "/spool/", "/spool/?format=csv"):
-        assert ENTITLED not in world.client("delivery").get(address).text
-        assert ENTITLED in world.client("admin").get(address).text.replace("'+", "+")
-    assert "•001" in world.client("delivery").get("/spool/").text
+        assert ENTITLED not in small_world.client("delivery").get(address).text
+        assert ENTITLED in small_world.client("admin").get(address).text.replace("'+", "+")
+    assert "•001" in small_world.client("delivery").get("/spool/").text
 
 
-def test_the_spool_shows_what_was_sent_newest_first_and_that_nothing_was_sent_twice(world):
-    world.release()
-    page = world.client("delivery").get("/spool/").text
+def test_the_spool_shows_what_was_sent_newest_first_and_that_nothing_was_sent_twice(small_world):
+    small_world.release()
+    page = small_world.client("delivery").get("/spool/").text
     assert "0 doubles" in page
     assert "7 texts" in page
     assert "We have credited £3.00" in page
 
 
-def test_the_spool_is_searched_and_a_search_by_number_is_audited_without_the_number(world):
-    world.release()
-    client = world.client("delivery")
+def test_the_spool_is_searched_and_a_search_by_number_is_audited_without_the_number(small_world):
+    small_world.release()
+    client = small_world.client("delivery")
     assert "1 texts" in client.get("/spool/?q=%2B44 7700 900001").text
     assert "1 texts" in client.get("/spool/?q=£3.00").text
     assert "Nothing fits this search" in client.get("/spool/?q=%25%27_").text
-    with world.database.reading() as session:
+    with small_world.database.reading() as session:
         looks = session.query(AuditEntry).filter_by(action="spool searched by number").all()
     assert [look.actor for look in looks] == ["delivery"]
     assert "7700" not in repr(vars(looks[0]))
@@ -122,11 +128,11 @@ def test_the_book_shows_totals_and_the_statement_of_an_account(world):
 
 
 @pytest.mark.parametrize("address", ["/releases/AS-1999-00001", "/releases/deliveries/99999", "/releases/deliveries/x"])
-def test_what_is_not_there_is_not_found(world, address):
-    assert world.client("delivery").get(address).status_code == 404
+def test_what_is_not_there_is_not_found(small_world, address):
+    assert small_world.client("delivery").get(address).status_code == 404
 
 
 @pytest.mark.parametrize("address", ["/releases/", "/spool/", "/book/", "/releases/deliveries/1"])
 @pytest.mark.parametrize("role", ["noc", "marketing", "care"])
-def test_only_those_who_may_read_deliveries_see_them(world, role, address):
-    assert world.client(role).get(address).status_code == 403
+def test_only_those_who_may_read_deliveries_see_them(small_world, role, address):
+    assert small_world.client(role).get(address).status_code == 403

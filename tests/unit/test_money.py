@@ -24,7 +24,9 @@ def test_exact_major_units_become_minor_units_without_loss(amount_minor: int, cu
     assert money.from_major(major, currency) == amount_minor
 
 
-@pytest.mark.parametrize("text", ["", "abc", "1,50", "1.505", "NaN", "Infinity", "1e400", "--1"])
+@pytest.mark.parametrize(
+    "text", ["", "abc", "1,50", "1.505", "NaN", "Infinity", "1e400", "1e2", "1_0", "٣", "--1", "9" * 16]
+)
 def test_what_is_no_exact_amount_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="accepted"):
         money.parse_minor(text, "GBP", where="fee_list")

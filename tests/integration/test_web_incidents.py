@@ -1,0 +1,352 @@
+"""The pages of incidents: what they show, which steps they offer, and what mistakes do (nothing, and never a crash)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask import Flask
+from markupsafe import Markup
+from sqlalchemy import func, select
+
+from foundation.audit import AuditEntry
+from foundation.db import Database
+from foundation.settings import Settings
+from foundation.snapshots import SnapshotStore
+from outage.incidents import add_outages, close_incident, open_incident, restore_elements
+from outage.lifecycle import CauseClass, Degree, Severity
+from outage.models import Incident, NetworkElement, Outage
+from outage.outages import OutageStart
+from tests.web_client import add_staff, csrf_token, make_web, send, sign_in
+
+STARTED_AT = datetime(2012, 7, 11, 12, 30, tzinfo=UTC)
+STEPS = ("restore", "outages", "notes", "severity", "owner", "close", "reopen", "dismiss", "runs")
+OPENING = {
+    "title": "HLR-1 lost",
+    "severity": "critical",
+    "cause_class": "software",
+    "started_at": "2012-07-11 13:30 Europe/London",
+    "elements": "hlr-1",
+    "degree": "lost",
+}
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database, store: SnapshotStore) -> Flask:
+    add_staff(database)
+    with database.transaction() as session:
+        session.add(NetworkElement(ref="hlr-1", kind="hlr", name="Register 1", services=["voice", "sms", "data"]))
+        session.add_all(
+            NetworkElement(
+                ref=f"cell-{number}",
+                kind="cell",
+                name=f"Cell {number}",
+                area="Slough",
+                latitude=51.5 + number / 100,
+                longitude=-0.6,
+                services=["voice", "data"],
+            )
+            for number in range(1, 5)
+        )
+    return make_web(settings, database, store)
+
+
+def add_incident(database: Database, title: str = "Mast down", **values: object) -> str:
+    options = {"severity": Severity.MAJOR, "outages": [OutageStart("cell-1"), OutageStart("cell-2")], **values}
+    with database.transaction() as session:
+        return open_incident(
+            session,
+            title=title,
+            cause_class=CauseClass.POWER,
+            started_at=STARTED_AT,
+            actor="noc",
+            **options,  # type: ignore[arg-type]
+        ).ref
+
+
+def count_of(database: Database, model: type) -> int:
+    with database.reading() as session:
+        return session.scalar(select(func.count()).select_from(model)) or 0
+
+
+def status_of(database: Database, ref: str) -> str:
+    with database.reading() as session:
+        return session.scalars(select(Incident.status).where(Incident.ref == ref)).one()
+
+
+def test_the_list_puts_open_incidents_first_and_the_worst_of_them_on_top(app, database):
+    for severity, outages in ((Severity.MINOR, ["cell-1"]), (Severity.CRITICAL, ["cell-2"]), (Severity.MAJOR, [])):
+        add_incident(database, f"A {severity} one", severity=severity, outages=[OutageStart(ref) for ref in outages])
+    over = add_incident(database, "An old critical one", severity=Severity.CRITICAL)
+    with database.transaction() as session:
+        incident = session.scalars(select(Incident).where(Incident.ref == over)).one()
+        restore_elements(session, incident, None, at=STARTED_AT + timedelta(hours=2), actor="noc")
+        close_incident(session, incident, actor="noc")
+    page = sign_in(app, database, "noc").get("/incidents").text
+    titles = ["A critical one", "A major one", "A minor one", "An old critical one"]
+    assert [page.index(title) for title in titles] == sorted(page.index(title) for title in titles)
+    assert "2 h 00 min" in page
+
+
+def test_the_list_filters_by_status_and_by_text_in_reference_title_or_element(app, database):
+    first, second = (
+        add_incident(database, "Slough dark"),
+        add_incident(database, "Other", outages=[OutageStart("hlr-1")]),
+    )
+    client = sign_in(app, database, "care")
+    for search in (first, "slough", "CELL-2"):
+        page = client.get("/incidents", query_string={"search": search}).text
+        assert f"/incidents/{first}" in page
+        assert f"/incidents/{second}" not in page
+    assert "No incident fits" in client.get("/incidents?status=closed").text
+    assert f"/incidents/{first}" in client.get("/incidents?status=nonsense&sort=nonsense&page=x").text
+
+
+def test_the_list_pages_and_exports_all_of_it_as_csv(app, database):
+    for number in range(55):
+        add_incident(database, f"Number {number:02d}", outages=[])
+    client = sign_in(app, database, "auditor")
+    assert client.get("/incidents?sort=title").text.count("Number ") == 50
+    assert client.get("/incidents?sort=title&page=2").text.count("Number ") == 5
+    lines = client.get("/incidents?format=csv&sort=title").text.splitlines()
+    assert lines[0].startswith("ref,title,status,severity,cause")
+    assert len(lines) == 56
+    assert "2012-07-11T12:30:00Z" in lines[1]
+
+
+def test_titles_and_notes_are_shown_as_text_never_run(app, database):
+    ref = add_incident(database, "<script>alert(1)</script>")
+    page = sign_in(app, database, "noc").get(f"/incidents/{ref}").text
+    assert "<script>alert(1)" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_an_incident_is_opened_from_a_pasted_list_with_local_time_and_zone(app, database):
+    client = sign_in(app, database, "noc")
+    answer = send(client, "/incidents/new", {**OPENING, "elements": "hlr-1, cell-1;cell-2\n cell-1"})
+    assert answer.status_code == 303
+    page = client.get(answer.headers["Location"]).text
+    assert "HLR-1 lost" in page
+    assert "11 Jul 2012 12:30 UTC" in page
+    assert "3</span>" in page
+    assert count_of(database, Outage) == 7
+    with database.reading() as session:
+        assert session.scalars(select(Incident)).one().opened_by == "noc"
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"title": ""}, "what broke"),
+        ({"title": "x" * 257}, "cannot be longer than 256"),
+        ({"started_at": "2012-07-11 13:30"}, "naive timestamp"),
+        ({"started_at": ""}, "when it started"),
+        ({"started_at": "9" * 5000}, "not a timestamp"),
+        ({"elements": "hlr-1 no-such-thing"}, "no-such-thing"),
+        ({"elements": "hlr-1", "services": "telepathy"}, "not a valid choice"),
+        ({"elements": "cell-1", "services": "sms"}, "does not carry"),
+        ({"severity": "apocalyptic"}, "Not a valid choice"),
+        ({"degree": "half"}, "Not a valid choice"),
+        ({"cause_class": ""}, "Not a valid choice"),
+    ],
+)
+def test_a_mistake_in_the_opening_form_is_named_there_and_nothing_is_written(app, database, change, complaint):
+    entries = count_of(database, AuditEntry)
+    answer = send(sign_in(app, database, "noc"), "/incidents/new", {**OPENING, **change})
+    assert answer.status_code == 422
+    assert complaint in answer.text
+    assert 'value="HLR-1 lost"' in answer.text or "title" in change
+    assert count_of(database, Incident) == 0
+    assert count_of(database, AuditEntry) == entries
+
+
+def test_elements_are_restored_in_stages_and_the_last_one_restores_the_incident(app, database):
+    ref = add_incident(database)
+    client = sign_in(app, database, "noc")
+    send(client, f"/incidents/{ref}/restore", {"elements": ["cell-1"], "at": "2012-07-11 14:30Z"})
+    page = client.get(f"/incidents/{ref}").text
+    assert "2 outages ended" in page
+    assert 'Elements down</dt><dd><span class="big">1</span>' in page
+    assert "2 h 00 min" in page
+    assert status_of(database, ref) == "opened"
+    send(client, f"/incidents/{ref}/restore", {"all_open": "y", "at": "2012-07-11 18:30 Europe/London"})
+    assert status_of(database, ref) == "restored"
+    again = send(client, f"/incidents/{ref}/restore", {"all_open": "y", "at": "2012-07-11 20:30Z"})
+    assert "Nothing changed" in client.get(again.headers["Location"]).text
+    assert "5 h 00 min" in client.get(f"/incidents/{ref}").text
+
+
+def test_the_page_offers_only_the_steps_that_the_status_allows(app, database):
+    ref = add_incident(database)
+    client = sign_in(app, database, "noc")
+
+    def offered() -> set[str]:
+        page = client.get(f"/incidents/{ref}").text
+        return {step for step in STEPS if f'action="/incidents/{ref}/{step}"' in page}
+
+    changes = {"outages", "notes", "severity", "owner", "runs"}
+    assert offered() == changes | {"restore", "dismiss"}
+    send(client, f"/incidents/{ref}/restore", {"all_open": "y", "at": "2012-07-11 14:30Z"})
+    assert offered() == changes | {"close", "reopen"}
+    send(client, f"/incidents/{ref}/close")
+    assert offered() == {"runs"}
+    assert "record is frozen" in client.get(f"/incidents/{ref}").text
+
+
+def test_every_step_leaves_its_trace_on_the_timeline_and_in_the_audit(app, database):
+    ref = add_incident(database)
+    client = sign_in(app, database, "noc")
+    steps = [
+        ("outages", {"elements": "cell-3", "services": ["data"], "degree": "degraded"}, "1 outage added"),
+        ("notes", {"text": "Crew is on its way", "at": "2012-07-11 15:00+01:00"}, "Crew is on its way"),
+        ("severity", {"severity": "critical"}, "Severity changed from major to critical"),
+        ("owner", {"owner": "noc"}, "Owner is now noc"),
+        ("restore", {"all_open": "y", "at": "2012-07-11 14:30Z"}, "service restored"),
+        ("reopen", {}, "Incident reopened"),
+    ]
+    for step, fields, text in steps:
+        before = count_of(database, AuditEntry)
+        answer = send(client, f"/incidents/{ref}/{step}", fields, back=f"/incidents/{ref}")
+        assert (answer.status_code, answer.headers["Location"]) == (303, f"/incidents/{ref}"), step
+        assert text in client.get(f"/incidents/{ref}").text
+        assert count_of(database, AuditEntry) > before
+
+
+def test_a_step_taken_twice_says_that_nothing_changed(app, database):
+    ref = add_incident(database)
+    client = sign_in(app, database, "noc")
+    send(client, f"/incidents/{ref}/dismiss")
+    entries = count_of(database, AuditEntry)
+    again = send(client, f"/incidents/{ref}/dismiss")
+    assert "dismissed already" in client.get(again.headers["Location"]).text
+    assert count_of(database, AuditEntry) == entries
+
+
+@pytest.mark.parametrize(
+    ("step", "fields", "complaint"),
+    [
+        ("restore", {"at": "2012-07-11 14:30Z"}, "no element was chosen"),
+        ("restore", {"all_open": "y", "at": "2012-07-11 14:30"}, "naive timestamp"),
+        ("restore", {"all_open": "y", "at": "2012-07-11 10:30Z"}, "ended_at is before started_at"),
+        ("restore", {"elements": "cell-4", "at": "2012-07-11 14:30Z"}, "no outage of"),
+        ("restore", {"elements": "nothing", "at": "2012-07-11 14:30Z"}, "unknown network element"),
+        ("outages", {"elements": "", "degree": "lost"}, "no element was named"),
+        ("outages", {"elements": "cell-1", "degree": "lost"}, "overlaps"),
+        ("notes", {"text": "  "}, "write something"),
+        ("severity", {"severity": "x"}, "Not a valid choice"),
+        ("owner", {"owner": "nobody-we-know"}, "no such staff user"),
+        ("close", {}, "cannot become closed"),
+    ],
+)
+def test_a_mistake_in_a_step_goes_back_to_the_page_says_so_and_changes_nothing(app, database, step, fields, complaint):
+    ref = add_incident(database)
+    client = sign_in(app, database, "noc")
+    entries = count_of(database, AuditEntry)
+    answer = send(client, f"/incidents/{ref}/{step}", fields, back=f"/incidents/{ref}")
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/incidents/{ref}")
+    assert complaint in client.get(f"/incidents/{ref}").text
+    assert count_of(database, AuditEntry) == entries
+
+
+def test_a_mistake_is_never_sent_back_to_a_foreign_page(app, database):
+    ref = add_incident(database)
+    client = sign_in(app, database, "noc")
+    fields = {"csrf_token": client.get(f"/incidents/{ref}").text.split('csrf_token" value="')[1].split('"')[0]}
+    for page in ("https://evil.example/", "//evil.example", "http://localhost.evil.example/", ""):
+        answer = client.post(f"/incidents/{ref}/close", data=fields, headers={"Referer": page})
+        assert answer.status_code == 409
+        assert "cannot become closed" in answer.text
+
+
+JUNK = ("", " ", "\0", "\u202e", "-1", "9" * 400, "NaN", "{{7*7}}", "' OR 1=1 --", "é" * 70_000, "2012-07-11", "null")
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=[repr(junk)[:12] for junk in JUNK])
+def test_junk_in_any_field_of_any_form_is_never_a_crash(app, database, junk):
+    ref = add_incident(database)
+    client = sign_in(app, database, "admin")
+    names = ("title", "severity", "cause_class", "planned", "started_at", "elements", "services", "degree")
+    names = (*names, "at", "text", "owner", "all_open", "unheard_of")
+    valid = {**OPENING, "at": "2012-07-11 14:30Z", "text": "x", "owner": "noc", "csrf_token": csrf_token(client)}
+    for address in ("/incidents/new", *(f"/incidents/{ref}/{step}" for step in STEPS if step != "runs")):
+        assert send(client, address, {**valid, **dict.fromkeys(names, junk)}).status_code < 500, address
+        for name in names:
+            assert send(client, address, {**valid, name: junk}).status_code < 500, (address, name)
+    for address in ("/incidents", "/elements.json", f"/incidents/{ref}/cells", f"/incidents/{ref}"):
+        query = dict.fromkeys(("search", "status", "sort", "page", "state", "format"), junk)
+        assert client.get(address, query_string=query).status_code < 500, address
+
+
+@pytest.mark.parametrize("address", ["", "/map.json", "/cells"])
+def test_an_unknown_reference_is_not_found(app, database, address):
+    client = sign_in(app, database, "noc")
+    for ref in ("INC-2012-99999", "x", "🦄", "a" * 5000):
+        assert client.get(f"/incidents/{ref}{address}").status_code == 404
+    assert send(client, "/incidents/INC-2012-99999/close").status_code == 303
+
+
+def test_reading_does_not_give_the_right_to_write(app, database):
+    ref = add_incident(database)
+    client = sign_in(app, database, "care")
+    page = client.get(f"/incidents/{ref}").text
+    assert "Dismiss" not in page
+    assert "Open an incident" not in client.get("/incidents").text
+    for step in STEPS:
+        refused = send(client, f"/incidents/{ref}/{step}", {"all_open": "y"}, back=f"/incidents/{ref}")
+        assert refused.status_code == 403, step
+        assert "a role of:" in refused.text
+    assert status_of(database, ref) == "opened"
+
+
+def test_the_map_knows_each_cell_with_its_state_and_has_a_table(app, database):
+    ref = add_incident(database, outages=[OutageStart("cell-1"), OutageStart("cell-2", None, None, Degree.DEGRADED)])
+    with database.transaction() as session:
+        incident = session.scalars(select(Incident).where(Incident.ref == ref)).one()
+        over = OutageStart("cell-3", ("data",), STARTED_AT, Degree.LOST, STARTED_AT + timedelta(hours=1))
+        add_outages(session, incident, [over], actor="noc")
+    client = sign_in(app, database, "noc")
+    traces = client.get(f"/incidents/{ref}/map.json").json["data"]
+    found = {trace["name"].split()[0]: (trace["text"], trace["marker"]["symbol"]) for trace in traces}
+    assert found == {
+        "up": (["cell-4"], "circle"),
+        "restored": (["cell-3"], "diamond"),
+        "degraded": (["cell-2"], "triangle-up"),
+        "lost": (["cell-1"], "x"),
+    }
+    table = client.get(f"/incidents/{ref}/cells").text
+    assert all(f"cell-{number}" in table for number in (1, 2, 3))
+    assert "cell-4" not in table
+    assert client.get(f"/incidents/{ref}/cells?state=lost&format=csv").text.splitlines()[1].startswith("cell-1,lost,")
+
+
+def test_after_it_the_map_shows_the_moment_when_it_was_worst(app, database):
+    ref = add_incident(database)
+    client = sign_in(app, database, "noc")
+    send(client, f"/incidents/{ref}/restore", {"all_open": "y", "at": "2012-07-11 14:30Z"})
+    assert "at its worst, 11 Jul 2012 12:30 UTC" in client.get(f"/incidents/{ref}").text
+    traces = client.get(f"/incidents/{ref}/map.json").json["data"]
+    assert [trace["name"] for trace in traces] == ["up (2)", "lost (2)"]
+
+
+def test_elements_are_found_by_reference_name_or_area(app, database):
+    client = sign_in(app, database, "noc")
+    assert [hit["ref"] for hit in client.get("/elements.json?search=REG").json["elements"]] == ["hlr-1"]
+    assert len(client.get("/elements.json?search=slough").json["elements"]) == 4
+    assert client.get("/elements.json?search=%25").json["elements"] == []
+
+
+def test_other_packages_may_hang_panels_into_the_page(app, database):
+    ref = add_incident(database)
+    app.extensions["incident_panels"].append(lambda of: Markup("<aside>assess {}</aside>").format(of))
+    assert f"<aside>assess {ref}</aside>" in sign_in(app, database, "noc").get(f"/incidents/{ref}").text
+
+
+def test_measuring_from_the_page_makes_a_run_and_again_none(app, database):
+    ref = add_incident(database)
+    client = sign_in(app, database, "noc")
+    send(client, f"/incidents/{ref}/restore", {"all_open": "y", "at": "2012-07-11 14:30Z"})
+    first = send(client, f"/incidents/{ref}/runs")
+    assert "Run 1 is measured" in client.get(first.headers["Location"]).text
+    again = send(client, f"/incidents/{ref}/runs")
+    page = client.get(again.headers["Location"]).text
+    assert "Nothing new: run 1" in page
