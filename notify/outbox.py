@@ -50,6 +50,7 @@ _STAGED = Table(
     Column("not_before", BigInteger),
     prefixes=["TEMPORARY"],
 )
+_MANY = 1000
 _COLUMNS = NewDelivery._fields
 _NAMES = ", ".join(f'"{name}"' for name in _COLUMNS)
 # `WHERE true` keeps SQLite from reading ON CONFLICT as a join's ON.
@@ -70,6 +71,9 @@ def enqueue(session: Session, batches: Iterable[Iterable[NewDelivery]]) -> int:
     now = clock.to_unix(clock.now())
     added = sum(_merge(connection, batch, now) for batch in batches)
     _STAGED.drop(connection)
+    if connection.dialect.name == "postgresql" and added > _MANY:
+        # Without fresh statistics PostgreSQL reads the whole table for each batch that workers send.
+        connection.execute(text("ANALYZE deliveries"))
     return added
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,12 @@ from sqlalchemy import (
     Result,
     Row,
     Table,
+    TableValuedAlias,
     and_,
     bindparam,
+    cast,
     exists,
+    func,
     insert,
     literal,
     or_,
@@ -24,6 +28,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
 from foundation import clock
@@ -105,11 +110,14 @@ def begin_attempts(session: Session, ids: Collection[int], *, worker: str, lease
 
 
 def fail_unsent(session: Session, reasons: Mapping[int, str], *, worker: str) -> int:
-    """End deliveries that this worker holds and that cannot be sent at all; returns how many."""
-    failed = 0
+    """End deliveries that this worker holds and that cannot be sent at all, by id; returns how many."""
+    alike: dict[str, list[int]] = defaultdict(list)
     for number, reason in reasons.items():
+        alike[reason].append(number)
+    failed = 0
+    for reason, ids in alike.items():
         values = {"state": DeliveryState.FAILED, "reason": reason, "changed_at": clock.now(), "lease_until": None}
-        failed += _rows_changed(session.execute(update(DELIVERIES).where(_held([number], worker)).values(values)))
+        failed += _rows_changed(session.execute(update(DELIVERIES).where(_held(ids, worker)).values(values)))
     return failed
 
 
@@ -221,34 +229,39 @@ def _lock_open(session: Session, outcomes: Mapping[tuple[int, int], Outcome]) ->
 
 def _write_outcomes(session: Session, rows: Sequence[Row[Any]], outcomes: Mapping[tuple[int, int], Outcome]) -> None:
     # Most of a batch ends alike: one statement for all rows that do is several times faster than one each.
-    alike: dict[tuple[DeliveryState, str | None, int], list[int]] = defaultdict(list)
-    refs = []
+    alike: dict[tuple[DeliveryState, str | None, int], dict[int, str | None]] = defaultdict(dict)
     for row in rows:
         outcome = outcomes[row.id, row.attempt]
-        alike[outcome.state, outcome.reason, row.attempt].append(row.id)
-        if outcome.provider_ref is not None:
-            refs.append({"row_id": row.id, "new_ref": outcome.provider_ref})
-    for (state, reason, attempt), ids in alike.items():
-        _end_attempts(session, ids, attempt, state, reason)
-    if refs:
-        session.connection().execute(_SET_REF, refs)
+        alike[outcome.state, outcome.reason, row.attempt][row.id] = outcome.provider_ref
+    for (state, reason, attempt), refs in alike.items():
+        _end_attempts(session, refs, attempt, state, reason)
 
 
 def _end_attempts(
-    session: Session, ids: Collection[int], attempt: int, state: DeliveryState, reason: str | None
+    session: Session, refs: Mapping[int, str | None], attempt: int, state: DeliveryState, reason: str | None
 ) -> None:
     now = clock.now()
+    ended = _json_pairs(session, refs)
     values = {
         "state": state,
         "reason": reason,
+        "provider_ref": ended.c.value,
         "changed_at": now,
         "lease_until": now if state == DeliveryState.UNKNOWN else None,
     }
     if state == DeliveryState.PENDING:
         values["not_before"] = now + timedelta(seconds=min(2 ** min(attempt, 30), _BACK_OFF_MOST_SECONDS))
-    session.execute(update(DELIVERIES).where(DELIVERIES.c.id.in_(ids)).values(values))
-    ended = update(ATTEMPTS).where(ATTEMPTS.c.delivery_id.in_(ids), ATTEMPTS.c.number == attempt)
-    session.execute(ended.values(ended_at=now, outcome=str(state), detail=reason))
+    session.execute(update(DELIVERIES).where(DELIVERIES.c.id == cast(ended.c.key, DELIVERIES.c.id.type)).values(values))
+    attempts = update(ATTEMPTS).where(ATTEMPTS.c.delivery_id.in_(list(refs)), ATTEMPTS.c.number == attempt)
+    session.execute(attempts.values(ended_at=now, outcome=str(state), detail=reason))
+
+
+def _json_pairs(session: Session, pairs: Mapping[int, str | None]) -> TableValuedAlias:
+    """A table of `key` and `value` made from one parameter, as each database reads JSON."""
+    document = literal(json.dumps(pairs))
+    if session.get_bind().dialect.name == "postgresql":
+        return func.jsonb_each_text(cast(document, postgresql.JSONB)).table_valued("key", "value")
+    return func.json_each(document).table_valued("key", "value")
 
 
 def _explain_waiting(session: Session, failed: Mapping[str, str]) -> None:
@@ -285,7 +298,6 @@ def _rows_changed(result: Result[Any]) -> int:
     return result.rowcount if isinstance(result, CursorResult) else 0
 
 
-_SET_REF = update(DELIVERIES).where(DELIVERIES.c.id == bindparam("row_id")).values(provider_ref=bindparam("new_ref"))
 _PUT_OFF = (
     update(DELIVERIES)
     .where(

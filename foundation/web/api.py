@@ -43,7 +43,8 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
 
     def takes(self, schema: type[Schema], location: str = "json") -> Callable[[View], View]:
         """Check the body (or the query: location "query") by `schema`; the view gets it as its first argument."""
-        decorate: Callable[[View], View] = self.arguments(schema, location=location)
+        # unknown=None leaves it to the schema; webargs would let a misspelt query parameter pass.
+        decorate: Callable[[View], View] = self.arguments(schema, location=location, unknown=None)
         return decorate
 
 

@@ -41,10 +41,11 @@ class InstantField(Field):  # type: ignore[misc]
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Read what was sent; nothing sent is None."""
-        text = valuelist[0].strip() if valuelist else ""
         self.data = None
-        if not text:
+        # Blanks only are not nothing to InputRequired: they must fail as a timestamp (Optional lets them pass).
+        if not valuelist or not valuelist[0]:
             return
+        text = valuelist[0].strip()
         try:
             self.data = read_instant(text)
         except InputError as error:

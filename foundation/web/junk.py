@@ -8,23 +8,34 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask import request
+from werkzeug.exceptions import BadRequest
 
 from foundation.errors import InputError
 
 
 def refuse_junk() -> None:
-    """Raise InputError when the address, a field or a JSON body holds NUL, half a surrogate pair, NaN or infinity."""
+    """Raise InputError when the address, a field or a JSON body holds NUL, half a surrogate pair, NaN or infinity.
+
+    Raises BadRequest when a body that says it is JSON is none.
+    """
     _check_text("address", request.path)
     for fields in (request.args, request.form):
         for name, value in fields.items(multi=True):
             _check_text("name of a field", name)
             _check_text(name, value)
-    if request.is_json:
-        for where, value in _leaves(request.get_json(silent=True)):
+    if request.is_json and request.get_data():
+        for where, value in _leaves(_json_body()):
             if isinstance(value, str):
                 _check_text(where, value)
             elif isinstance(value, float) and not math.isfinite(value):
                 raise InputError("not a number", where=where, value=str(value), accepted="a finite number")
+
+
+def _json_body() -> Any:
+    try:
+        return request.get_json()
+    except RecursionError:
+        raise BadRequest("The body is nested too deep.") from None
 
 
 def _check_text(where: str, text: str) -> None:

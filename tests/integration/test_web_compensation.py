@@ -154,9 +154,8 @@ def test_every_case_is_shown_with_facts_rule_rewards_and_cost(world):
     rows = rows_of(page)
     assert len([row for row in rows if "promise: rule" in row]) == 8
     dearest = rows[1]
+    assert "2 £25.00 £12.50 £2.50 bill credit £10.00 voucher" in dearest
     assert "business" in dearest
-    assert "£2.50 bill credit £10.00 voucher" in dearest
-    assert dearest.endswith("£12.50 £25.00")
     assert any("undetermined" in row and "EUR" in row for row in rows)
     assert any("10 % extra on the first top-up" in row for row in rows)
     assert "because" in page
@@ -171,7 +170,7 @@ def test_cases_are_sorted_filtered_paged_and_downloaded(small_world):
         return [row for row in rows_of(client.get(f"/assessments/{ref}?{query}").text) if "rule" in row]
 
     assert [row.split()[0] for row in cases("sort=number")] == sorted(row.split()[0] for row in cases("sort=number"))
-    fees = [re.findall(r"£([\d.]+)", row)[0] for row in cases("sort=fact:service fee")]
+    fees = [re.findall(r"£([\d.]+)", row)[-1] for row in cases("sort=fact:service fee")]
     assert fees == sorted(fees, key=float)
     assert all("Tesco" in row for row in cases("q=tesco"))
     assert len(cases("outcome=nothing")) == 1

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from functools import partial
 
 import pytest
 from sqlalchemy import func, select
@@ -19,7 +20,7 @@ from compensation.ledger import record_confirmations
 from foundation.settings import Settings
 from notify.models import BookEntry, Delivery, DeliveryKind, DeliveryState
 from notify.registry import make_spool
-from tests.processes import ROOT, environment, free_port, started, wait_until
+from tests.processes import ROOT, Process, environment, free_port, started, wait_until
 from tests.world import World, decide
 
 KILLS = 10
@@ -38,6 +39,10 @@ def settled(world: World) -> bool:
         return not session.scalar(select(func.count()).where(Delivery.state.in_(open_states)))
 
 
+def prints(process: Process, what: str) -> bool:
+    return what in process.printed()
+
+
 def test_killing_the_worker_ten_times_doubles_nothing_and_loses_nothing(released: tuple[World, str]) -> None:
     world, ref = released
     settings = world.app.settings
@@ -47,7 +52,7 @@ def test_killing_the_worker_ten_times_doubles_nothing_and_loses_nothing(released
     caught = 0
     for _ in range(KILLS):
         with started(settings, "worker", **small) as worker:
-            wait_until(lambda worker=worker: "worker_started" in worker.printed())
+            wait_until(partial(prints, worker, "worker_started"))
             time.sleep(moments.uniform(0.0, 0.3))
             worker.kill()
         with world.app.database.reading() as session:
@@ -103,9 +108,9 @@ def books_agree(world: World, ref: str) -> bool:
 
 def test_of_two_schedulers_one_leads_and_the_other_takes_over_when_it_dies(settings: Settings) -> None:
     with started(settings, "scheduler") as first:
-        wait_until(lambda: "scheduler_leads" in first.printed())
+        wait_until(partial(prints, first, "scheduler_leads"))
         with started(settings, "scheduler") as second:
             time.sleep(3)
-            assert "scheduler_leads" not in second.printed()
+            assert not prints(second, "scheduler_leads")
             first.kill()
-            wait_until(lambda: "scheduler_leads" in second.printed())
+            wait_until(partial(prints, second, "scheduler_leads"))

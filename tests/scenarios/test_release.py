@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from compensation import approval, assessment, credits, policies, queries
-from compensation.models import Assessment, AssessmentState, Case, Credit, LedgerEntry
+from compensation.models import Approval, Assessment, AssessmentState, Case, Credit, LedgerEntry
 from foundation.db import Database
 from foundation.errors import InputError, RefusedError
 from notify.models import Delivery, DeliveryKind
@@ -138,7 +138,7 @@ def test_cases_that_the_snapshots_no_longer_give_stop_the_release(world: World) 
         session.flush()
         # Somebody who can edit rows can also forge the approval; the join with the snapshots still finds it.
         digest = approval.binding(session, found).hash
-        session.execute(update(approval.Approval).values(bound_hash=digest))
+        session.execute(update(Approval).values(bound_hash=digest))
     with pytest.raises(RefusedError, match="no longer give the cases"):
         release(world, ref)
     assert rows(world.app.database) == (0, 0, 0)
