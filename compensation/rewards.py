@@ -15,7 +15,7 @@ from foundation.money import from_major
 class RewardLine:
     """One reward for one line. Dates are half-open: `valid_to` is the first day it no longer holds.
 
-    `amount_minor` is whole minor units of `currency`; `percent` is exact (10 means 10 %); `pays_on` says in words
+    `amount_minor` is whole minor units of `currency`; `percent` is exact (10 means 10 %); `pays_on` says
     where a customer will see it.
     """
 

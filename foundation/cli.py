@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import click
-import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -95,7 +94,6 @@ class Shell(click.Group):
             return super().invoke(ctx)
         except InputError as error:
             click.echo(f"error: {error}", err=True)
-            structlog.get_logger().debug("command_refused", error=str(error))
             ctx.exit(EXIT_INPUT)
 
 

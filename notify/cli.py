@@ -156,7 +156,7 @@ def preview(body: str) -> None:
     """
     placeholders = check_body(body)
     parts = count_parts(body)
-    click.echo(f"{parts.characters} characters, {parts.encoding}, {parts.parts} parts")
+    click.echo(f"{parts.characters} characters, {parts.encoding}, parts: {parts.parts}")
     click.echo(f"placeholders: {', '.join(placeholders) or 'none'}")
     if letters := foreign_letters(body):
         click.echo(f"these characters make every part shorter: {letters}")
@@ -181,7 +181,7 @@ def list_spool(app: App, search: str, limit: int) -> None:
     app.console.print(f"{taken.count(search):,} texts, {len(taken.doubles()):,} keys texted twice")
 
 
-COMMANDS: tuple[click.Command, ...] = (worker, delivery, text, spool)
+commands: list[click.Command] = [worker, delivery, text, spool]
 
 
 def _summary(counts: deliveries.DrainCounts) -> str:
@@ -189,6 +189,3 @@ def _summary(counts: deliveries.DrainCounts) -> str:
         f"{counts.delivered:,} delivered, {counts.failed:,} failed, {counts.unknown:,} unknown, "
         f"{counts.put_back:,} put back, {counts.released:,} texts released by their credits"
     )
-
-
-commands: list[click.Command] = [worker, delivery, text, spool]

@@ -13,8 +13,6 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from babel.core import Locale, UnknownLocaleError
-from babel.dates import format_date
 from babel.numbers import format_decimal
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
@@ -23,6 +21,7 @@ from foundation.errors import InputError
 from foundation.money import Money
 from notify import texts
 from notify.models import DeliveryKind, DeliveryState, TextVersion
+from notify.phrases import bill_in_words, date_in_words, locale_of
 from notify.transitions import DELIVERIES
 from notify.wording import render
 
@@ -63,7 +62,7 @@ def message_values(
 
     Dates in ISO form are written as people of that language write them. A sum over two currencies has no value.
     """
-    values = {name: in_words(str(value), language) for name, value in given.items() if value is not None}
+    values = {name: date_in_words(str(value), language) for name, value in given.items() if value is not None}
     for name in _FROM_POSTINGS:
         values.pop(name, None)
     by_kind: dict[str, list[Row[Any]]] = defaultdict(list)
@@ -77,23 +76,13 @@ def message_values(
     values.update(_window("bonus", by_kind["top_up_bonus"], language))
     pays_on = [row.payload["pays_on"] for kind in _KINDS for row in by_kind[kind] if row.payload.get("pays_on")]
     if pays_on:
-        values["pays_on"] = in_words(pays_on[0], language)
+        values["pays_on"] = bill_in_words(pays_on[0], language)
     return values
 
 
 def public_code(group_key: str) -> str:
     """The short code of a message: six letters and digits by which the public list of texts is searched."""
     return base64.b32encode(hashlib.sha256(group_key.encode()).digest()[:5])[:6].decode()
-
-
-@lru_cache(maxsize=4096)
-def in_words(text: str, language: str) -> str:
-    """An ISO date as that language writes it (2012-09-01: 1 September 2012); any other text as it is."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return text
-    return str(format_date(day, "long", locale=_locale(language)))
 
 
 def _find_text(session: Session, payload: Mapping[str, Any], found: dict[tuple[Any, ...], TextVersion]) -> TextVersion:
@@ -143,7 +132,7 @@ def _money(amount_minor: int, currency: str, language: str) -> str:
 def _percent(percent: object, language: str) -> str:
     exact = Fraction(str(percent))
     number = Decimal(exact.numerator) / Decimal(exact.denominator)
-    return f"{format_decimal(number, locale=_locale(language))}%"
+    return f"{format_decimal(number, locale=locale_of(language))}%"
 
 
 def _window(name: str, rows: Sequence[Row[Any]], language: str) -> dict[str, str]:
@@ -151,18 +140,9 @@ def _window(name: str, rows: Sequence[Row[Any]], language: str) -> dict[str, str
         return {}
     payload, window = rows[0].payload, {}
     if payload.get("valid_from"):
-        window[f"{name}_from"] = in_words(payload["valid_from"], language)
+        window[f"{name}_from"] = date_in_words(payload["valid_from"], language)
     if payload.get("valid_to"):
         # `valid_to` is the first day it no longer holds; people are told the last day it does.
         last = date.fromisoformat(payload["valid_to"]) - timedelta(days=1)
-        window[f"{name}_until"] = in_words(last.isoformat(), language)
+        window[f"{name}_until"] = date_in_words(last.isoformat(), language)
     return window
-
-
-@lru_cache(maxsize=256)
-def _locale(language: str) -> Locale:
-    # Plain "en" would write dates the American way.
-    try:
-        return Locale.parse("en_GB" if language == "en" else language.replace("-", "_"))
-    except (UnknownLocaleError, ValueError):
-        return Locale.parse("en_GB")

@@ -42,7 +42,8 @@ def sample_texts(
 ) -> list[TextSample]:
     """For each text and language: how it reads for the case with most lines, and for the longest when that takes more.
 
-    Looked at are the `MOST_CASES` cases with most lines of each text. `brand` is written where the policy does not tell brands apart.
+    Looked at are the `MOST_CASES` cases with most lines of each text. `brand` is written where the policy does not tell
+    brands apart.
     """
     samples: list[TextSample] = []
     for version in versions:

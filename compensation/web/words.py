@@ -12,6 +12,7 @@ from compensation.facts import CATALOGUE
 from compensation.feel import FeelType
 from compensation.feel.values import read_duration, say_duration
 from foundation.money import Money
+from notify.phrases import bill_in_words
 
 LANGUAGE = "en-GB"
 _REWARDS = {
@@ -135,7 +136,7 @@ def reward_text(reward: Mapping[str, Any]) -> str:
 def reward_when(reward: Mapping[str, Any]) -> str:
     """When a reward is paid or may be used; empty when nothing is said. `valid_to` is the first day it is not valid."""
     if reward.get("pays_on"):
-        return str(reward["pays_on"])
+        return bill_in_words(str(reward["pays_on"]), "en")
     if reward.get("valid_from") and reward.get("valid_to"):
         last = date.fromisoformat(reward["valid_to"]) - timedelta(days=1)
         return f"valid {date_text(reward['valid_from'])} to {date_text(last)}"

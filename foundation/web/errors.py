@@ -29,6 +29,7 @@ _ADVICE: dict[int, str] = {
     413: "Send less at once.",
     500: "It was not your fault. It has been logged; trying again is safe.",
 }
+_LONGEST_FLASH = 400
 
 
 def set_up_errors(app: Flask) -> None:
@@ -54,7 +55,7 @@ def _answer_input_error(error: InputError) -> BaseResponse:
     back = _page_before() if request.method == "POST" and find_staff() is not None else None
     if back is None or isinstance(error, ForbiddenError):
         return _page(status, error.message)
-    flash(error.message, "danger")
+    flash(_short(error.message), "danger")
     return redirect(back, HTTPStatus.SEE_OTHER)
 
 
@@ -99,6 +100,11 @@ def _problem(status: HTTPStatus, message: str, errors: object) -> Response:
 def _page(status: HTTPStatus, message: str) -> Response:
     advice = _ADVICE.get(status, "")
     return make_response(render_template("shell/error.html", status=status, message=message, advice=advice), status)
+
+
+def _short(message: str) -> str:
+    # A flash travels in the session's cookie, and browsers drop cookies over 4 KB: somebody may have pasted a novel.
+    return message if len(message) <= _LONGEST_FLASH else f"{message[: _LONGEST_FLASH - 1]}…"
 
 
 def _page_before() -> str | None:

@@ -34,7 +34,7 @@ ADAPTERS = {
     "phonenumbers": ("outage/msisdn.py",),
     "yaml": ("compensation/document",),
     "waitress": ("wsgi.py",),
-    "structlog": ("foundation/logging.py", "foundation/cli.py"),
+    "structlog": ("foundation/logging.py",),
     "flask": ("foundation/web/", "outage/web/", "compensation/web/", "notify/web/", "wsgi.py"),
     "plotly": ("foundation/web/", "outage/web/", "compensation/web/", "notify/web/"),
 }

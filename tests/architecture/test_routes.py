@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from foundation.access import ROLES
+from foundation.settings import read_settings
 from foundation.web.access import is_public, view_of
-from tests.web_client import make_web
+from wsgi import create_app
 
 OPEN_TO_ALL = {
     "api-docs.openapi_json",
@@ -18,8 +19,8 @@ OPEN_TO_ALL = {
 }
 
 
-def test_every_route_has_a_permission_or_is_on_the_short_public_list(settings, sqlite_database, store):
-    app = make_web(settings, sqlite_database, store)
+def test_every_route_has_a_permission_or_is_on_the_short_public_list(sqlite_database, tmp_path):
+    app = create_app(read_settings({"OUTAGE_DATA": str(tmp_path / "data"), "DATABASE_URL": sqlite_database.url}))
     granted = frozenset().union(*ROLES.values())
     endpoints = {rule.endpoint for rule in app.url_map.iter_rules()}
     for endpoint in endpoints:
@@ -28,3 +29,4 @@ def test_every_route_has_a_permission_or_is_on_the_short_public_list(settings, s
     static_of_rooms = {name for name in endpoints if name.endswith(".static")}
     assert {name for name in endpoints if is_public(app, name)} <= OPEN_TO_ALL | static_of_rooms
     assert endpoints >= OPEN_TO_ALL
+    app.extensions["foundations"].database.dispose()

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from foundation.errors import InputError
+from foundation.settings import read_settings
 from notify.carriers import CarrierError, Outgoing
 from notify.channels.spool import Spool
 from notify.models import DeliveryKind, DeliveryState
+from notify.registry import make_spool
 
 
 def text(key: str, attempt: int = 1, body: str = "Hello", address: str = "+447700900001") -> Outgoing:
@@ -80,3 +83,5 @@ def test_a_file_that_is_no_spool_is_said_so(tmp_path: Path):
     path.write_text("no database at all, and long enough to be read as one" * 30)
     with pytest.raises(CarrierError, match="spool"):
         Spool(path)
+    with pytest.raises(InputError, match="OUTAGE_DATA"):
+        make_spool(read_settings({"OUTAGE_DATA": str(tmp_path)}))

@@ -202,7 +202,7 @@ def test_the_page_offers_only_the_steps_that_the_status_allows(app, database):
 def test_every_step_leaves_its_trace_on_the_timeline_and_in_the_audit(app, database):
     ref = add_incident(database)
     client = sign_in(app, database, "noc")
-    steps = [
+    steps: list[tuple[str, dict[str, Any], str]] = [
         ("outages", {"elements": "cell-3", "services": ["data"], "degree": "degraded"}, "1 outage added"),
         ("notes", {"text": "Crew is on its way", "at": "2012-07-11 15:00+01:00"}, "Crew is on its way"),
         ("severity", {"severity": "critical"}, "Severity changed from major to critical"),

@@ -1,0 +1,209 @@
+"""A real browser on the incidents of a network of 8,053 cells: at a desk, on a phone, in the light, in the dark."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from foundation import clock
+from foundation.db import Database
+from foundation.settings import read_settings
+from foundation.snapshots import SnapshotStore
+from outage.incidents import OutageStart, open_incident, restore_elements
+from outage.lifecycle import CauseClass, Degree, Severity
+from outage.models import NetworkElement
+from tests.browser.conftest import Watch
+from tests.web_client import PASSWORD, add_staff, make_web
+
+CELLS = 8_053
+SIZES = [(1280, 800), (390, 844)]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory, sqlite_template: Path, serve) -> Iterator[str]:
+    directory = tmp_path_factory.mktemp("console")
+    shutil.copy(sqlite_template, directory / "records.db")
+    settings = read_settings({"OUTAGE_DATA": str(directory)})
+    database = Database(settings.database_url)
+    add_staff(database, "noc", "auditor", "admin")
+    _add_network(database)
+    _add_incidents(database)
+    yield serve(make_web(settings, database, SnapshotStore(settings.snapshots)))
+    database.dispose()
+
+
+def _add_network(database: Database) -> None:
+    random = Random(20120711)
+    services = ["voice", "sms", "data"]
+    with database.transaction() as session:
+        session.add(NetworkElement(ref="hlr-1", kind="hlr", name="Home location register 1", services=services))
+        session.add_all(
+            NetworkElement(
+                ref=f"234-10-{number:05d}",
+                kind="cell",
+                name=f"Cell {number}",
+                latitude=round(random.gauss(52.5, 1.5), 5),
+                longitude=round(random.gauss(-1.5, 1.2), 5),
+                services=services,
+            )
+            for number in range(CELLS)
+        )
+
+
+def _add_incidents(database: Database) -> None:
+    started_at = clock.now() - timedelta(hours=20)
+    cells = [f"234-10-{number:05d}" for number in range(900)]
+    with database.transaction() as session:
+        incident = open_incident(
+            session,
+            title="Transmission ring cut: nine hundred cells without service in several regions",
+            severity=Severity.CRITICAL,
+            cause_class=CauseClass.TRANSMISSION,
+            started_at=started_at,
+            outages=[OutageStart(ref, None, None, Degree.LOST) for ref in cells[:800]]
+            + [OutageStart(ref, ("data",), None, Degree.DEGRADED) for ref in cells[800:]],
+            actor="noc",
+        )
+        for hour in (3, 7, 12):
+            part = cells[hour * 20 : hour * 20 + 60]
+            restore_elements(session, incident, part, at=started_at + timedelta(hours=hour), actor="noc")
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    yield context
+    context.close()
+
+
+def sign_in(context: BrowserContext, address: str, name: str) -> Page:
+    page = context.new_page()
+    page.goto(f"{address}/sign-in")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Incidents")).to_be_visible()
+    return page
+
+
+def draw_all(page: Page) -> None:
+    for chart in page.locator(".figure").all():
+        chart.scroll_into_view_if_needed()
+        expect(chart).to_have_attribute("data-drawn", "yes", timeout=15_000)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["desk", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_fits_draws_its_charts_and_asks_no_other_host(browser, address, size, scheme):
+    width, height = size
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page = sign_in(context, address, "admin")
+    watch = Watch()
+    watch.follow(page, address)
+    one = page.locator("a[href*='/incidents/INC-']").first.get_attribute("href") or ""
+    for wanted in ("/incidents", one, f"{one}/cells", "/incidents/new", "/audit"):
+        page.goto(address + wanted)
+        draw_all(page)
+        assert page.evaluate("document.documentElement.dataset.bsTheme") == scheme
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, wanted
+    assert watch.complaints == []
+    assert watch.foreign == []
+    context.close()
+
+
+def test_the_map_shows_every_cell_quickly_and_names_the_one_pointed_at(context, address):
+    page = sign_in(context, address, "noc")
+    page.get_by_role("link", name="Transmission ring cut").click()
+    chart = page.locator(".figure[data-figure]")
+    started = clock.monotonic()
+    chart.scroll_into_view_if_needed()
+    expect(chart).to_have_attribute("data-drawn", "yes", timeout=15_000)
+    assert clock.monotonic() - started < 5
+    assert chart.evaluate("box => box.data.reduce((sum, trace) => sum + trace.x.length, 0)") == CELLS
+    symbols = chart.evaluate("box => box.data.map(trace => trace.marker.symbol)")
+    assert len(set(symbols)) == len(symbols) == 4
+    chart.evaluate("box => Plotly.Fx.hover(box, [{curveNumber: box.data.length - 1, pointNumber: 0}])")
+    expect(chart.locator(".hovertext").first).to_contain_text("234-10-")
+    expect(chart.locator(".hovertext").first).to_contain_text("lost")
+
+
+def test_the_steps_of_staged_restoration_are_to_be_seen_and_read_as_a_table(context, address):
+    page = sign_in(context, address, "noc")
+    page.get_by_role("link", name="Transmission ring cut").click()
+    draw_all(page)
+    page.get_by_text("As a table").first.click()
+    rows = page.locator("details.numbers table tbody tr")
+    expect(rows.nth(0)).to_contain_text("800")
+    expect(rows.nth(1)).to_contain_text("740")
+
+
+def test_staff_open_restore_and_close_an_incident_with_the_keyboard(context, address):
+    page = sign_in(context, address, "noc")
+    page.get_by_role("link", name="Open an incident").press("Enter")
+    page.get_by_label("Title").fill("Register down")
+    page.get_by_label("Find a network element").fill("register")
+    hit = page.locator(".element-hits button")
+    expect(hit).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Network elements", exact=True)).to_have_value("hlr-1")
+    page.get_by_role("button", name="Open the incident").press("Enter")
+    expect(page.get_by_role("heading", name="Register down")).to_be_visible()
+    page.get_by_label("Choose hlr-1").press("Space")
+    page.locator("summary", has_text="Restore ticked").press("Enter")
+    page.get_by_role("button", name="Yes, restore ticked").press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("The incident is restored")
+    page.locator("summary", has_text="Close").press("Enter")
+    expect(page.get_by_text("cannot be opened again")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("cannot be opened again")).to_be_hidden()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Yes, close").press("Enter")
+    expect(page.get_by_text("its record is frozen").first).to_be_visible()
+
+
+def test_a_mistake_stays_in_the_form_beside_its_field(context, address):
+    page = sign_in(context, address, "noc")
+    page.goto(f"{address}/incidents/new")
+    page.get_by_label("Title").fill("Something")
+    page.get_by_label("Started").fill("2012-07-11 13:30")
+    page.get_by_label("Network elements", exact=True).fill("hlr-1")
+    page.get_by_role("button", name="Open the incident").click()
+    expect(page.locator("#started_at-error")).to_contain_text("naive timestamp")
+    expect(page.get_by_label("Title")).to_have_value("Something")
+
+
+def test_everything_but_the_charts_works_without_scripts(browser, address):
+    context = browser.new_context(java_script_enabled=False)
+    page = sign_in(context, address, "noc")
+    page.get_by_role("link", name="Open an incident").click()
+    page.get_by_label("Title").fill("No scripts here")
+    page.get_by_label("Network elements", exact=True).fill("hlr-1")
+    page.get_by_role("button", name="Open the incident").click()
+    page.locator("summary", has_text="Restore all").click()
+    page.get_by_role("button", name="Yes, restore all").click()
+    expect(page.get_by_role("status")).to_contain_text("3 outages ended")
+    context.close()
+
+
+def test_the_first_stop_of_the_tab_key_skips_the_menu(context, address):
+    page = sign_in(context, address, "noc")
+    page.goto(f"{address}/incidents")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip-link")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_colours_are_chosen_by_hand_and_kept(context, address):
+    page = sign_in(context, address, "noc")
+    page.locator("[data-theme-switch]").click()
+    page.locator("[data-theme-switch]").click()
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.bsTheme") == "dark"
