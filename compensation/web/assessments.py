@@ -210,7 +210,7 @@ def _steps(session: Session, view: AssessmentView, bound: Binding) -> dict[str, 
         return {"submit": _may_not("assessments.write") or _hindrance(session, assessment, bound)}
     if assessment.state is AssessmentState.SUBMITTED:
         own = assessment.submitted_by == actor()
-        second = _may_not("assessments.approve") or ("You submitted it; another person decides." if own else "")
+        second = "You submitted it; another person decides." if own else _may_not("assessments.approve")
         return {"approve": second or _hindrance(session, assessment, bound), "reject": second}
     if assessment.state is AssessmentState.APPROVED:
         return {"release": _may_not("assessments.release") or _hindrance(session, assessment, bound)}

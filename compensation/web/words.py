@@ -136,7 +136,8 @@ def reward_text(reward: Mapping[str, Any]) -> str:
 def reward_when(reward: Mapping[str, Any]) -> str:
     """When a reward is paid or may be used; empty when nothing is said. `valid_to` is the first day it is not valid."""
     if reward.get("pays_on"):
-        return bill_in_words(str(reward["pays_on"]), "en")
+        # Customers are told of "your" bill; staff read of somebody else's.
+        return bill_in_words(str(reward["pays_on"]), "en").removeprefix("your ")
     if reward.get("valid_from") and reward.get("valid_to"):
         last = date.fromisoformat(reward["valid_to"]) - timedelta(days=1)
         return f"valid {date_text(reward['valid_from'])} to {date_text(last)}"

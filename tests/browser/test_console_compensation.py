@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
-from flask import Flask
-from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
-from werkzeug.serving import make_server
+from playwright.sync_api import Browser, Page, expect
 
 from compensation.models import AssessmentState
+from tests.browser.conftest import Watch
 from tests.web_client import PASSWORD, add_staff
 from tests.web_world import ENTITLED, World, make_small_world
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium, or the one that playwright installed."""
-    with sync_playwright() as playwright:
-        found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        try:
-            browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        except Error as error:
-            pytest.skip(f"no Chromium to be had: {error.message.splitlines()[0]}")
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -35,23 +19,6 @@ def page(browser: Browser) -> Iterator[Page]:
     """A page in a context of its own."""
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         yield context.new_page()
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[[Flask], str]]:
-    """Serve an application on a free port of this machine; returns its address."""
-    servers = []
-
-    def start(app: Flask) -> str:
-        server = make_server("127.0.0.1", 0, app, threaded=True)
-        servers.append(server)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{server.port}"
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture
@@ -136,12 +103,11 @@ def test_a_case_unfolds_its_explanation_and_the_charts_are_drawn(world, serve, p
 @pytest.mark.parametrize("width", [390, 1280])
 def test_no_page_scrolls_sideways_and_none_complains(world, serve, page, width):
     ref, line = world.release(), world.line_id(ENTITLED)
-    complaints: list[str] = []
     page.set_viewport_size({"width": width, "height": 800})
     address = serve(world.web)
     enter(page, address, "admin", "/policies/")
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    watch = Watch()
+    watch.follow(page, address)
     for wanted in (
         "/policies/",
         "/policies/new",
@@ -160,4 +126,4 @@ def test_no_page_scrolls_sideways_and_none_complains(world, serve, page, width):
         page.goto(address + wanted)
         fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
         assert page.evaluate(fits), wanted
-    assert complaints == []
+    assert (watch.complaints, watch.foreign) == ([], [])

@@ -186,7 +186,7 @@ def test_the_texts_are_shown_as_the_delivery_will_write_them(small_world):
     ref = small_world.release()
     preview = small_world.client("approver").get(f"/assessments/{ref}").text
     line = small_world.client("care").get(f"/lookup/lines/{small_world.line_id('+447700900007')}").text
-    said = "We have credited £2.50; you will see it on September 2012 bill."
+    said = "We have credited £2.50; you will see it on your September 2012 bill."
     assert said in preview
     assert said in line
     assert "parts in GSM 7-bit" in preview
@@ -199,7 +199,8 @@ def test_an_assessment_goes_from_proposal_to_books_through_two_persons(world):
     assert "Another person must approve; you cannot" in marketing.get(address).text
     send(marketing, f"{address}/submit", back=address)
     assert state_of(world, ref) is AssessmentState.SUBMITTED
-    assert "Your role does not allow this step." in marketing.get(address).text
+    assert "You submitted it; another person decides." in marketing.get(address).text
+    assert "Your role does not allow this step." in world.client("noc").get(address).text
     send(approver, f"{address}/approve", {"reason": "As published."}, back=address)
     assert state_of(world, ref) is AssessmentState.APPROVED
     send(approver, f"{address}/release", back=address)

@@ -83,7 +83,7 @@ def test_a_delivery_shows_its_attempts_and_what_it_carries(small_world):
     with small_world.database.reading() as session:
         number = session.query(Delivery).filter_by(address="A-1").first().id
     page = small_world.client("delivery").get(f"/releases/deliveries/{number}").text
-    assert "September 2012 bill" in page
+    assert "O2 UK, subscriber register outage of 11-12 July 2012 (INC-2026-00001)" in page
     assert "delivered" in page
 
 
