@@ -19,6 +19,7 @@ from compensation.ledger import record_confirmations
 from foundation import migrate
 from foundation.cli import App, Shell
 from foundation.db import Database
+from foundation.logging import set_up_logging
 from foundation.schedule import Job, run_scheduler
 from foundation.settings import Settings, read_settings
 from foundation.snapshots import SnapshotStore
@@ -37,9 +38,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     from foundation.web import make_app, register
 
     settings = settings or read_settings()
+    set_up_logging(settings.log)
     database = Database(settings.database_url)
     migrate.check_current(database)
-    app = make_app(settings, database, SnapshotStore(settings.snapshots, memory_mb=settings.memory_mb))
+    app = make_app(settings, database, SnapshotStore(settings.snapshots, memory_mb=settings.bulk_memory_mb))
     register(app, outage.web, compensation.web, notify.web)
     app.extensions["incident_panels"].append(compensation.web.incident_panel)
     return app

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -36,13 +35,10 @@ def binding(session: Session, assessment: Assessment) -> Binding:
     """The hash of all that is decided now; any change to run, policy, cases or texts changes it."""
     run = session.get_one(ImpactRun, assessment.impact_run_id)
     version = session.get_one(PolicyVersion, assessment.policy_version_id)
-    cases = select(Case).where(Case.assessment_id == assessment.id).order_by(Case.number)
-    rows: list[Any] = []
-    names: set[str] = set()
-    for case in session.scalars(cases):
-        rows.append([case.number, case.group_values, case.lines, case.outcome, case.rewards, case.text_name])
-        names.update([case.text_name] if case.text_name else [])
-    texts = list_current_texts(session, sorted(names))
+    decided = (Case.number, Case.group_values, Case.lines, Case.outcome, Case.rewards, Case.text_name)
+    cases = select(*decided).where(Case.assessment_id == assessment.id).order_by(Case.number)
+    rows = [list(case) for case in session.execute(cases)]
+    texts = list_current_texts(session, {case[-1] for case in rows if case[-1] is not None})
     content = {
         "run": [run.fingerprint, run.lines_snapshot, run.patterns_snapshot, run.base_snapshot],
         "policy": version.content_hash,

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import UnaryExpression, func, select
 from sqlalchemy.orm import Session
 
-from compensation.approval import binding, bound_hash
+from compensation.approval import Binding, binding, bound_hash
 from compensation.ledger import balance_of
 from compensation.models import Approval, Assessment, AssessmentState, Case, Credit, PolicyVersion
 from foundation.errors import NotFoundError
@@ -41,11 +41,24 @@ class AssessmentView:
     assessment: Assessment
     incident_ref: str
     incident_title: str
-    run: ImpactRun
-    version: PolicyVersion
+    bound: Binding
     approvals: Sequence[Approval]
-    binding_hash: str
     approval_holds: bool
+
+    @property
+    def run(self) -> ImpactRun:
+        """The impact run it was made on."""
+        return self.bound.run
+
+    @property
+    def version(self) -> PolicyVersion:
+        """The policy version it applies."""
+        return self.bound.version
+
+    @property
+    def binding_hash(self) -> str:
+        """The hash of all that is decided now."""
+        return self.bound.hash
 
 
 @dataclass(frozen=True)
@@ -101,10 +114,8 @@ def get_assessment(session: Session, ref: str) -> AssessmentView:
         assessment=assessment,
         incident_ref=incident.ref,
         incident_title=incident.title,
-        run=bound.run,
-        version=bound.version,
+        bound=bound,
         approvals=session.scalars(approvals).all(),
-        binding_hash=bound.hash,
         approval_holds=bound_hash(session, assessment) == bound.hash,
     )
 

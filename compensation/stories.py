@@ -50,7 +50,7 @@ class IncidentStory:
 
 
 def line_story(session: Session, store: SnapshotStore, subscriber: Subscriber) -> list[IncidentStory]:
-    """Every recent incident that touched the line or gave it something, newest first.
+    """Every recent incident that touched the line or was decided on for it, newest first: why nothing is a story too.
 
     The decision is made again from the line's facts as they were, by the policy version that was used. Raises
     NotFoundError when a snapshot file is missing.
@@ -75,7 +75,7 @@ def _story(session: Session, store: SnapshotStore, subscriber: Subscriber, incid
         for assessment in _assessments(session, incident)
         if (decision := _decision(session, store, subscriber, incident, assessment)) is not None
     ]
-    if impact is None and all(decision.outcome == "nothing" for decision in decisions):
+    if impact is None and not decisions:
         return None
     return IncidentStory(incident, run, impact, decisions)
 

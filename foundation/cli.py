@@ -44,7 +44,7 @@ class App:
     @functools.cached_property
     def store(self) -> SnapshotStore:
         """The snapshots."""
-        return SnapshotStore(self.settings.snapshots, memory_mb=self.settings.memory_mb)
+        return SnapshotStore(self.settings.snapshots, memory_mb=self.settings.bulk_memory_mb)
 
     @functools.cached_property
     def console(self) -> Console:

@@ -14,7 +14,7 @@ from foundation.errors import InputError, NotFoundError, RefusedError
 from outage.lifecycle import CauseClass, IncidentStatus, Severity, check_transition
 from outage.models import Incident, Outage
 from outage.outages import OutageStart, add_rows, count_open, end_rows
-from outage.timeline import check_aware, lock_incidents, record_change, shown, state_of, write_entry
+from outage.timeline import check_aware, check_not_future, lock_incidents, record_change, shown, state_of, write_entry
 
 __all__ = [
     "OutageStart",
@@ -111,7 +111,7 @@ def restore_elements(
     """
     lock_incidents(session, incident)
     _check_not_frozen(incident)
-    at = check_aware(at, "ended_at")
+    at = check_not_future(check_aware(at, "ended_at"), "ended_at")
     ended = end_rows(session, incident, elements, services, at)
     if ended:
         record_change(

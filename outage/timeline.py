@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -16,6 +16,7 @@ from foundation.errors import InputError
 from outage.models import BulkState, Incident, TimelineEntry
 
 _LOCK = "incidents"
+_CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 def lock_incidents(session: Session, incident: Incident | None = None) -> None:
@@ -39,6 +40,14 @@ def check_aware(instant: datetime, where: str) -> datetime:
             "naive timestamp (no offset)", where=where, value=instant.isoformat(), accepted="a time with its offset"
         )
     return clock.from_unix(clock.to_unix(instant))
+
+
+def check_not_future(instant: datetime, where: str) -> datetime:
+    """The instant itself; raises InputError when it lies ahead by more than clocks may differ."""
+    latest = clock.now() + _CLOCKS_DIFFER
+    if instant > latest:
+        raise InputError("in the future", where=where, value=shown(instant), accepted=f"a time up to {shown(latest)}")
+    return instant
 
 
 def shown(instant: datetime | None) -> str | None:

@@ -9,14 +9,13 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from compensation.approval import (
-    Binding,
     approve_assessment,
     check_releasable,
     reject_assessment,
     submit_assessment,
 )
 from compensation.credits import release_credits
-from compensation.models import Assessment, AssessmentState, Case
+from compensation.models import AssessmentState, Case
 from compensation.policies import load_document
 from compensation.queries import (
     AssessmentView,
@@ -46,7 +45,6 @@ from foundation.web import (
     wants_csv,
 )
 from foundation.web.access import foundations
-from notify.texts import list_current_texts
 from outage.lines import sample_lines
 from outage.models import Incident
 
@@ -80,9 +78,8 @@ def detail(ref: str) -> str | Response:
         rows = sort_rows(rows, order)
         if wants_csv():
             return _csv(view, rows, [column.name for column in columns])
-        bound = _bound(session, view, cases)
-        steps = _steps(session, view, bound)
-        samples = _samples(session, view, cases, bound)
+        steps = _steps(session, view)
+        samples = _samples(session, view, cases)
         released = assessment.state is AssessmentState.RELEASED
         books = show_books(books_of(session, ref)) if released else None
     bins = distribute(cases)
@@ -188,32 +185,27 @@ def _charts(cases: Sequence[Case], currency: str) -> dict[str, str]:
     }
 
 
-def _bound(session: Session, view: AssessmentView, cases: Sequence[Case]) -> Binding:
-    names = sorted({case.text_name for case in cases if case.text_name is not None})
-    return Binding(view.binding_hash, view.run, view.version, tuple(list_current_texts(session, names)))
-
-
-def _samples(session: Session, view: AssessmentView, cases: Sequence[Case], bound: Binding) -> list[TextSample]:
+def _samples(session: Session, view: AssessmentView, cases: Sequence[Case]) -> list[TextSample]:
     incident = session.get_one(Incident, view.assessment.incident_id)
     document = load_document(session, view.version)
     # A policy that does not tell brands apart leaves the brand to the line: that of a real one.
     lines = sample_lines(store(), view.run, limit=1)
     brand = str(lines[0].facts["brand"]) if lines else ""
-    return sample_texts(cases, bound.texts, clock.local_date(incident.started_at, document.zone), brand)
+    return sample_texts(cases, view.bound.texts, clock.local_date(incident.started_at, document.zone), brand)
 
 
-def _steps(session: Session, view: AssessmentView, bound: Binding) -> dict[str, str]:
+def _steps(session: Session, view: AssessmentView) -> dict[str, str]:
     """The steps that the state offers, each with why this staff user cannot take it (empty: may)."""
     assessment = view.assessment
     void = assessment.state is AssessmentState.APPROVED and not view.approval_holds
     if assessment.state is AssessmentState.PROPOSED or void:
-        return {"submit": _may_not("assessments.write") or _hindrance(session, assessment, bound)}
+        return {"submit": _may_not("assessments.write") or _hindrance(session, view)}
     if assessment.state is AssessmentState.SUBMITTED:
         own = assessment.submitted_by == actor()
         second = "You submitted it; another person decides." if own else _may_not("assessments.approve")
-        return {"approve": second or _hindrance(session, assessment, bound), "reject": second}
+        return {"approve": second or _hindrance(session, view), "reject": second}
     if assessment.state is AssessmentState.APPROVED:
-        return {"release": _may_not("assessments.release") or _hindrance(session, assessment, bound)}
+        return {"release": _may_not("assessments.release") or _hindrance(session, view)}
     return {}
 
 
@@ -221,9 +213,9 @@ def _may_not(needed: str) -> str:
     return "" if has_permission(needed) else "Your role does not allow this step."
 
 
-def _hindrance(session: Session, assessment: Assessment, bound: Binding) -> str:
+def _hindrance(session: Session, view: AssessmentView) -> str:
     try:
-        check_releasable(session, assessment, bound)
+        check_releasable(session, view.assessment, view.bound)
     except InputError as error:
         return error.message
     return ""

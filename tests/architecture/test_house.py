@@ -47,10 +47,9 @@ OWNERS_OF_TRANSACTIONS = (
     "outage/mirror.py",
     "compensation/assessment.py",
     "compensation/credits.py",
-    "compensation/demo.py",
     "wsgi.py",
 )
-ENTRY_ROOMS = ("/web/", "/cli.py", "/jobs.py")
+ENTRY_ROOMS = ("/web/", "/cli", "/commands.py", "/demo/")
 
 
 def package_files() -> Iterator[Path]:

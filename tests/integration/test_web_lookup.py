@@ -93,12 +93,16 @@ def test_a_line_that_was_touched_but_not_assessed_says_so(small_world):
     assert "Not assessed yet" in page
 
 
-def test_a_line_that_was_not_touched_says_so(small_world):
+def test_a_line_that_was_not_touched_says_so_and_why_it_got_nothing(small_world):
     small_world.release()
-    assert (
-        "No incident touched this line"
-        in small_world.client("care").get(f"/lookup/lines/{small_world.line_id(NOTHING)}").text
-    )
+    page = small_world.client("care").get(f"/lookup/lines/{small_world.line_id(NOTHING)}").text
+    assert "This line lost no service in this incident." in page
+    assert "Why nothing" in page
+
+
+def test_a_line_of_a_world_without_incidents_says_so(small_world):
+    page = small_world.client("care").get(f"/lookup/lines/{small_world.line_id(NOTHING)}").text
+    assert "No incident touched this line" in page
 
 
 def test_an_undetermined_line_says_what_is_missing(small_world):
