@@ -9,28 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from compensation.facts import Fact, Origin
+from outage.impact_sql import FACTS
 
 # Columns of a run's lines that the mirror of the base has under the same name.
-_SHARED = (
-    "line_id",
-    "account_id",
-    "currency",
-    "account_lines",
-    "plan",
-    "payment_type",
-    "segment",
-    "brand",
-    "language",
-    "zone",
-    "status",
-    "fee_list_minor",
-    "fee_discounted_minor",
-    "fee_service_minor",
-    "fee_device_minor",
-    "contract_started_on",
-    "contract_ended_on",
-    "attributes",
-)
+_SHARED = ("line_id", "account_id", *FACTS)
 
 
 @dataclass(frozen=True)

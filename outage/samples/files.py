@@ -51,6 +51,18 @@ class SampleFiles:
     sightings: Path
     assigned: str
 
+    @classmethod
+    def under(cls, directory: Path, *, assigned: str) -> SampleFiles:
+        """The files of a directory, which is made when it is not there."""
+        directory.mkdir(parents=True, exist_ok=True)
+        return cls(
+            elements=directory / "elements.csv",
+            dependencies=directory / "dependencies.csv",
+            subscribers=directory / "subscribers.csv",
+            sightings=directory / "sightings.csv",
+            assigned=assigned,
+        )
+
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
     """Write rows under a header; returns how many."""

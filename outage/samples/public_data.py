@@ -40,12 +40,8 @@ def write_public(cells: Path, customers: Path, directory: Path, *, seed: int, st
     IMSIs, cells, and which third sits behind HLR-1 follow from the seed. Raises InputError naming file and column.
     """
     random = Random(seed)  # noqa: S311 - repeatable, not secret
-    directory.mkdir(parents=True, exist_ok=True)
-    files = SampleFiles(
-        directory / "elements.csv",
-        directory / "dependencies.csv",
-        directory / "subscribers.csv",
-        directory / "sightings.csv",
+    files = SampleFiles.under(
+        directory,
         assigned=(
             "cells, places and monthly charges are as in the files; numbers, IMSIs, the cell each line was seen on, "
             f"the third behind {HLR}, the brand O2 and pay monthly for all are assigned by a rule with seed {seed}"

@@ -88,14 +88,8 @@ PLANS = {
 def write_synthetic(directory: Path, *, subscribers: int, seed: int, started_at: datetime) -> SampleFiles:
     """Write the four files of an operator with that many lines; sightings lie within two hours before `started_at`."""
     random = Random(seed)  # noqa: S311 - repeatable, not secret
-    directory.mkdir(parents=True, exist_ok=True)
-    files = SampleFiles(
-        directory / "elements.csv",
-        directory / "dependencies.csv",
-        directory / "subscribers.csv",
-        directory / "sightings.csv",
-        assigned=f"everything here is made up by a rule with seed {seed}; no person, number or place is real",
-    )
+    assigned = f"everything here is made up by a rule with seed {seed}; no person, number or place is real"
+    files = SampleFiles.under(directory, assigned=assigned)
     cells = _write_network(files, random, sites=max(60, min(4000, subscribers // LINES_PER_SITE)))
     lines = _lines(random, subscribers)
     write_csv(files.subscribers, SUBSCRIBER_COLUMNS, lines)
