@@ -9,12 +9,16 @@ from typing import Any
 from compensation.demo.world import DemoInput
 from foundation import clock
 from foundation.cli import App
+from foundation.logging import set_up_logging
 
 
 class Stage:
     """One demonstration under way: chapters are numbered, each step says what it did or that it had been done."""
 
     def __init__(self, app: App, wanted: DemoInput) -> None:
+        # Log lines would run through the story and its progress bars.
+        if app.settings.log == "info":
+            set_up_logging("warning")
         self.app = app
         self.wanted = wanted
         self._chapter = 0
