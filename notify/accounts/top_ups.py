@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from fractions import Fraction
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from foundation import clock
@@ -43,9 +43,9 @@ def _check_same(session: Session, key: str, body: str) -> None:
 
 
 def _use_buckets(session: Session, account: str, day: date, at: datetime) -> list[BookEntry]:
-    # The condition on `used_at` in the update itself: of two top-ups at once only one gets the bucket.
-    statement = (
-        update(BookEntry)
+    # Every line of an account has a bucket of its own: one top-up uses one bucket of each incident, not all of them.
+    unused = (
+        select(BookEntry)
         .where(
             BookEntry.account == account,
             BookEntry.kind == "top_up_bonus",
@@ -53,10 +53,16 @@ def _use_buckets(session: Session, account: str, day: date, at: datetime) -> lis
             BookEntry.valid_from <= day,
             BookEntry.valid_to > day,
         )
-        .values(used_at=at)
-        .returning(BookEntry)
+        .order_by(BookEntry.id)
+        .with_for_update()
     )
-    return list(session.scalars(statement, execution_options={"synchronize_session": False}))
+    first_of: dict[object, BookEntry] = {}
+    for bucket in session.scalars(unused):
+        first_of.setdefault(bucket.detail.get("incident"), bucket)
+    for bucket in first_of.values():
+        bucket.used_at = at
+    session.flush()
+    return list(first_of.values())
 
 
 def _bonus(bucket: BookEntry, top_up: NewEntry) -> NewEntry:

@@ -139,6 +139,11 @@ def test_v01_4_the_first_september_top_up_earns_ten_per_cent_and_the_second_noth
     assert balance(database) == [str(Money(1500 + 150 + 2000, "GBP"))]
 
 
+def test_each_line_of_an_account_has_its_own_first_top_up(database: Database):
+    AccountBook(database).send([bonus("line 1"), bonus("line 2")])
+    assert [top_up(database, 1500, name) for name in ("t1", "t2", "t3")] == [150, 150, 0]
+
+
 def test_v01_5_without_a_top_up_in_september_there_is_no_bonus(database: Database):
     AccountBook(database).send([bonus("b")])
     assert balance(database) == []
