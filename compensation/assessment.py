@@ -20,7 +20,10 @@ from foundation.audit import write_audit
 from foundation.db import Database, next_reference
 from foundation.errors import NotFoundError, RefusedError
 from foundation.snapshots import SnapshotStore
+from outage.lifecycle import IncidentStatus
 from outage.models import ImpactRun, Incident
+
+NO_INCIDENT = (IncidentStatus.DISMISSED,)
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,10 @@ def assess(
         if existing is not None:
             return AssessedRun(existing, is_new=False)
         situation = make_situation(session, store, run_id, version_id)
+        check_stands(session.get_one(Incident, situation.run.incident_id))
+        version = session.get_one(PolicyVersion, version_id)
+        if version.state is PolicyState.RETIRED:
+            raise RefusedError(f"{label(version)} is retired", accepted="a version that is not retired")
     cases = situation.decide_cases()
     if progress is not None:
         progress(len(cases), len(cases))
@@ -64,22 +71,27 @@ def assess(
 
 
 def make_situation(session: Session, store: SnapshotStore, run_id: int, version_id: int) -> Situation:
-    """What `assess` decides on: the version's document over the run; raises NotFoundError or RefusedError."""
+    """A version's document over a run, to decide or explain; raises NotFoundError, or RefusedError for another day."""
     run = session.get(ImpactRun, run_id)
     version = session.get(PolicyVersion, version_id)
     if run is None or version is None:
         what = "impact run" if run is None else "policy version"
         raise NotFoundError(f"no such {what}", value=run_id if run is None else version_id)
-    situation = Situation(load_document(session, version), run, session.get_one(Incident, run.incident_id), store)
+    incident = session.get_one(Incident, run.incident_id)
+    situation = Situation(load_document(session, version), run, incident, store)
     on = situation.incident.outage_date
     if on < version.in_force_from or (version.in_force_to is not None and on >= version.in_force_to):
         raise RefusedError(
             f"{label(version)} was not in force on the day of the outage, {on}",
             accepted=f"an outage from {version.in_force_from} to before {version.in_force_to or 'further notice'}",
         )
-    if version.state is PolicyState.RETIRED:
-        raise RefusedError(f"{label(version)} is retired", accepted="a version that is drafted, submitted or approved")
     return situation
+
+
+def check_stands(incident: Incident) -> None:
+    """Raise RefusedError for an incident that was none: nobody is owed anything for it."""
+    if incident.status in NO_INCIDENT:
+        raise RefusedError(f"{incident.ref} is {incident.status}", accepted="an incident that stands")
 
 
 def _find(session: Session, run_id: int, version_id: int) -> Assessment | None:

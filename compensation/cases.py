@@ -46,7 +46,7 @@ class Situation:
         self.facts: tuple[Fact, ...] = tuple(document.catalogue[name] for name in document.facts_read())
         self.columns = case_sql.group_columns(self.facts)
         self._store = store
-        self._run = run
+        self.run = run
         self._base = str(store.path(run.base_snapshot))
         files = case_sql.RunFiles(lines=str(store.path(run.lines_snapshot)), base=self._base)
         self._population = case_sql.population_sql(files, everyone=document.population == "everyone")
@@ -59,7 +59,7 @@ class Situation:
     @functools.cached_property
     def _patterns(self) -> Mapping[str, Pattern]:
         asked = any(fact.origin is Origin.PATTERN for fact in self.facts)
-        return patterns_of(self._store, self._run) if asked else {}
+        return patterns_of(self._store, self.run) if asked else {}
 
     def decide_cases(self) -> list[DecidedCase]:
         """Every case of the run, in a fixed order, each decided once."""

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from compensation.approval import Binding, binding, bound_hash, check_releasable, lock_assessment
-from compensation.assessment import make_situation, postable
+from compensation.assessment import check_stands, make_situation, postable
 from compensation.cases import CaseLines
 from compensation.keys import delivery_key, group_key
 from compensation.ledger import accrue
@@ -97,6 +97,7 @@ def _check_approved(session: Session, assessment: Assessment) -> Binding:
             "the approval is void: run, policy or texts changed since", where=assessment.ref, accepted="submit it again"
         )
     check_releasable(session, assessment, bound)
+    check_stands(session.get_one(Incident, assessment.incident_id))
     earlier = (
         select(Assessment.ref)
         .join(PolicyVersion, PolicyVersion.id == Assessment.policy_version_id)

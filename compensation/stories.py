@@ -12,6 +12,7 @@ from compensation.assessment import make_situation
 from compensation.keys import group_key
 from compensation.models import Assessment, AssessmentState, PolicyVersion
 from compensation.policies import label
+from foundation.errors import RefusedError
 from foundation.snapshots import SnapshotStore
 from notify.models import Delivery, DeliveryKind
 from notify.queries import deliveries_of_group
@@ -89,14 +90,26 @@ def _assessments(session: Session, incident: Incident) -> Sequence[Assessment]:
     return session.scalars(statement).all()
 
 
+def _replay(
+    session: Session, store: SnapshotStore, subscriber: Subscriber, assessment: Assessment
+) -> tuple[str, Sequence[str]] | None:
+    try:
+        situation = make_situation(session, store, assessment.impact_run_id, assessment.policy_version_id)
+    except RefusedError as error:
+        # The incident's start was corrected to a day of another policy since; what was carried outside still shows.
+        return "undetermined", [f"The decision can no longer be replayed: {error}."]
+    case = situation.decide_line(subscriber.id)
+    return None if case is None else (case.decision.outcome, case.decision.trace.explain())
+
+
 def _decision(
     session: Session, store: SnapshotStore, subscriber: Subscriber, incident: Incident, assessment: Assessment
 ) -> DecisionStory | None:
-    situation = make_situation(session, store, assessment.impact_run_id, assessment.policy_version_id)
-    case = situation.decide_line(subscriber.id)
-    if case is None:
-        return None
     version = session.get_one(PolicyVersion, assessment.policy_version_id)
+    told = _replay(session, store, subscriber, assessment)
+    if told is None:
+        return None
+    outcome, explanation = told
     # Before release nothing was carried outside for this assessment, even where an earlier one was released.
     carried = [
         delivery
@@ -106,8 +119,8 @@ def _decision(
     return DecisionStory(
         assessment=assessment,
         policy=label(version),
-        outcome=case.decision.outcome,
-        explanation=case.decision.trace.explain(),
+        outcome=outcome,
+        explanation=explanation,
         postings=[delivery for delivery in carried if delivery.kind is DeliveryKind.POSTING],
         messages=[delivery for delivery in carried if delivery.kind is DeliveryKind.MESSAGE],
     )

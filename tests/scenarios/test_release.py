@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from compensation import approval, assessment, credits, policies, queries
 from compensation.models import Approval, Assessment, AssessmentState, Case, Credit, LedgerEntry
+from compensation.stories import line_story
 from foundation.db import Database
 from foundation.errors import InputError, RefusedError
 from notify.models import Delivery, DeliveryKind
 from notify.texts import save_text
 from outage.impact import measure_impact
 from outage.incidents import get_incident, reopen_incident
+from outage.lifecycle import IncidentStatus
 from outage.models import Incident, Subscriber
 from tests.world import World, decide
 
@@ -169,6 +171,31 @@ def test_a_policy_is_not_applied_to_an_outage_of_another_day(world: World) -> No
         session.execute(update(Incident).values(started_at=version.created_at))
     with pytest.raises(RefusedError, match="not in force"):
         assessment.assess(world.app.database, world.app.store, world.run_id, version.id, actor="maria")
+
+
+def test_a_dismissed_incident_is_neither_assessed_nor_released(world: World) -> None:
+    ref = decide(world)
+    with world.app.database.transaction() as session:
+        session.execute(update(Incident).values(status=IncidentStatus.DISMISSED))
+    with pytest.raises(RefusedError, match="dismissed"):
+        release(world, ref)
+    assert rows(world.app.database) == (0, 0, 0)
+    with world.app.database.transaction() as session:
+        session.execute(delete(Case))
+        session.execute(delete(Approval))
+        session.execute(delete(Assessment))
+    with pytest.raises(RefusedError, match="dismissed"):
+        propose(world)
+
+
+def test_a_line_is_explained_by_the_version_that_was_used_even_when_it_is_retired_since(world: World) -> None:
+    release(world, decide(world))
+    with world.app.database.transaction() as session:
+        policies.retire_policy(session, policies.get_version(session, "o2-uk-2012-07").id, actor="omar")
+    with world.app.database.reading() as session:
+        (story,) = line_story(session, world.app.store, session.get_one(Subscriber, 1))
+    assert story.decisions[0].policy == "o2-uk-2012-07 v1"
+    assert story.decisions[0].explanation
 
 
 def test_a_closed_incident_stays_frozen(world: World) -> None:
