@@ -14,8 +14,10 @@ import compensation.cli
 import foundation.commands
 import notify.cli
 import outage.cli
+import outage.cli_planned
 from compensation.demo import demo
 from compensation.ledger import record_confirmations
+from compensation.queries import check_not_released
 from foundation import migrate
 from foundation.cli import App, Shell
 from foundation.db import Database
@@ -25,6 +27,8 @@ from foundation.settings import Settings, read_settings
 from foundation.snapshots import SnapshotStore
 from notify.delivery import recover, settle_unknown
 from notify.registry import make_carriers
+from outage.planned_work import begin_due_planned_work
+from outage.presence import forget_old_presence
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -44,6 +48,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = make_app(settings, database, SnapshotStore(settings.snapshots, memory_mb=settings.bulk_memory_mb))
     register(app, outage.web, compensation.web, notify.web)
     app.extensions["incident_panels"].append(compensation.web.incident_panel)
+    app.extensions.setdefault("merge_guards", []).append(check_not_released)
     return app
 
 
@@ -59,10 +64,20 @@ def timetable(app: App) -> list[Job]:
         with app.database.reading() as session:
             return app.store.sweep(session)
 
+    def begin_planned_work() -> object:
+        with app.database.transaction() as session:
+            return begin_due_planned_work(session)
+
+    def forget_presence() -> object:
+        days = app.settings.presence_days
+        return forget_old_presence(app.database, app.store, older_than_days=days, actor="scheduler")
+
     return [
         Job("take back what dead workers hold", 15, lambda: recover(app.database)),
         Job("ask about unknown outcomes", 30, lambda: settle_unknown(app.database, carriers)),
         Job("enter confirmed postings in the ledger", 5, confirm),
+        Job("begin and end planned work that is due", 30, begin_planned_work),
+        Job("forget who was seen where", 3600, forget_presence),
         Job("sweep stray snapshot files", 3600, sweep),
     ]
 
@@ -134,6 +149,7 @@ def stop_on_signal() -> threading.Event:
     return stop
 
 
+outage.cli_planned.merge_guards.append(check_not_released)
 for module in (foundation.commands, outage.cli, compensation.cli, notify.cli):
     for command in module.commands:
         main.add_command(command)

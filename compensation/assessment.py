@@ -20,10 +20,11 @@ from foundation.audit import write_audit
 from foundation.db import Database, next_reference
 from foundation.errors import NotFoundError, RefusedError
 from foundation.snapshots import SnapshotStore
+from outage.deduction import deductions_changed
 from outage.lifecycle import IncidentStatus
 from outage.models import ImpactRun, Incident
 
-NO_INCIDENT = (IncidentStatus.DISMISSED,)
+NO_INCIDENT = (IncidentStatus.DISMISSED, IncidentStatus.MERGED)
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def assess(
         if existing is not None:
             return AssessedRun(existing, is_new=False)
         situation = make_situation(session, store, run_id, version_id)
-        check_stands(session.get_one(Incident, situation.run.incident_id))
+        check_stands(session, situation.run)
         version = session.get_one(PolicyVersion, version_id)
         if version.state is PolicyState.RETIRED:
             raise RefusedError(f"{label(version)} is retired", accepted="a version that is not retired")
@@ -88,10 +89,16 @@ def make_situation(session: Session, store: SnapshotStore, run_id: int, version_
     return situation
 
 
-def check_stands(incident: Incident) -> None:
-    """Raise RefusedError for an incident that was none: nobody is owed anything for it."""
+def check_stands(session: Session, run: ImpactRun) -> None:
+    """Raise RefusedError for an incident that was none, or a run with minutes that another incident pays by now."""
+    incident = session.get_one(Incident, run.incident_id)
     if incident.status in NO_INCIDENT:
         raise RefusedError(f"{incident.ref} is {incident.status}", accepted="an incident that stands")
+    if deductions_changed(session, run):
+        raise RefusedError(
+            f"what other incidents take from run {run.number} of {incident.ref} changed since it was measured",
+            accepted="measure the impact again, then assess the new run",
+        )
 
 
 def _find(session: Session, run_id: int, version_id: int) -> Assessment | None:

@@ -17,7 +17,7 @@ _SHARED = ("line_id", "account_id", *FACTS)
 
 @dataclass(frozen=True)
 class RunFiles:
-    """Where a run's snapshots stand."""
+    """Where a run's snapshots stand: the path of its lines, the source that reads the mirror of the base."""
 
     lines: str
     base: str
@@ -31,7 +31,7 @@ def population_sql(files: RunFiles, *, everyone: bool) -> str:
         return affected
     rest = ", ".join(f"b.{name}" for name in _SHARED)
     return (
-        f"{affected} UNION ALL SELECT {rest}, NULL, 'everyone', false FROM read_parquet('{files.base}') b "
+        f"{affected} UNION ALL SELECT {rest}, NULL, 'everyone', false FROM {files.base} b "
         f"ANTI JOIN read_parquet('{files.lines}') l ON l.line_id = b.line_id"
     )
 
@@ -74,7 +74,7 @@ def joined_sql(population: str, columns: Sequence[str], base: str, numbers: str)
         "SELECT n.number, p.line_id, p.account_id, b.account_ref, b.msisdn, b.language, b.brand "
         f"FROM (SELECT line_id, account_id, {names} FROM ({population})) p "
         f"JOIN {numbers} n ON {match} "
-        f"JOIN read_parquet('{base}') b ON b.line_id = p.line_id"
+        f"JOIN {base} b ON b.line_id = p.line_id"
     )
 
 

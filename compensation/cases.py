@@ -47,7 +47,7 @@ class Situation:
         self.columns = case_sql.group_columns(self.facts)
         self._store = store
         self.run = run
-        self._base = str(store.path(run.base_snapshot))
+        self._base = store.source(run.base_snapshot)
         files = case_sql.RunFiles(lines=str(store.path(run.lines_snapshot)), base=self._base)
         self._population = case_sql.population_sql(files, everyone=document.population == "everyone")
         self.incident = IncidentFacts(

@@ -9,6 +9,7 @@ import click
 from sqlalchemy.orm import Session
 
 from compensation import approval, assessment, credits, policies, queries
+from compensation.cli_dmn import dmn
 from compensation.document import load_policy
 from compensation.ledger import record_confirmations
 from compensation.models import AssessmentState, PolicyVersion
@@ -239,4 +240,4 @@ def confirm(app: App) -> None:
 
 
 assessment_show.name = "assessment"
-commands: list[click.Command] = [policy, assess, assessment_show, submit, approve, release, confirm, books]
+commands: list[click.Command] = [policy, assess, assessment_show, submit, approve, release, confirm, books, dmn]

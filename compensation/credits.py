@@ -97,7 +97,7 @@ def _check_approved(session: Session, assessment: Assessment) -> Binding:
             "the approval is void: run, policy or texts changed since", where=assessment.ref, accepted="submit it again"
         )
     check_releasable(session, assessment, bound)
-    check_stands(session.get_one(Incident, assessment.incident_id))
+    check_stands(session, bound.run)
     earlier = (
         select(Assessment.ref)
         .join(PolicyVersion, PolicyVersion.id == Assessment.policy_version_id)

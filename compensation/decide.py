@@ -14,7 +14,7 @@ from compensation.feel import FeelType, Node, Value, evaluate, names, write_expr
 from compensation.feel.values import write_value
 from compensation.phrases import Phrases, result_names
 from compensation.rewards import RewardLine, reward_line
-from compensation.tables import Status, evaluate_table
+from compensation.tables import HitPolicy, Status, evaluate_table
 from compensation.trace import DecisionStep, FactRead, ParameterRead, RewardStep, Trace
 from foundation.errors import InputError
 from foundation.money import Money
@@ -101,10 +101,10 @@ class _Case:
             reason=reason,
         )
 
-    def bind(self, name: str, value: Value, kind: FeelType, unit: str = "") -> str:
-        """Brings a name into scope and says its value."""
+    def bind(self, name: str, value: Value, kind: FeelType, unit: str = "", item: FeelType | None = None) -> str:
+        """Brings a name into scope and says its value; a list has items of type `item`."""
         self.values[name] = value
-        self.phrases.types[name] = kind
+        self.phrases.types[name] = item or FeelType.UNKNOWN if kind is FeelType.LIST else kind
         self.phrases.units[name] = unit
         return self.phrases.named(name, value)
 
@@ -143,13 +143,14 @@ class _Case:
         said = {}
         for output in table.outputs:
             name, value = scoped[output.name], result.outputs[output.name]
-            text = self.bind(name, value, output.type)
+            text = self.bind(name, value, decision.results()[name].type, item=output.type)
             said[name] = "none" if value is None else text
         if result.status is Status.NO_RULE:
             self.without_rule.update(said)
         if result.status is Status.CONFLICT:
             numbers = " and ".join(map(str, result.rules))
-            self.reasons.append(f"conflict: rules {numbers} of {decision.name} apply at once, at most one may")
+            may = "and do not say the same" if table.hit_policy is HitPolicy.ANY else "at most one may"
+            self.reasons.append(f"conflict: rules {numbers} of {decision.name} apply at once, {may}")
         step = DecisionStep(
             name=decision.name,
             kind="table",
@@ -158,7 +159,7 @@ class _Case:
             rules=result.rules,
             conditions=self.phrases.conditions(table, result, self.values),
             notes=tuple(table.rules[number - 1].note for number in result.rules),
-            results=said if result.status is Status.MATCHED else {},
+            results=said if result.status in (Status.MATCHED, Status.DEFAULT) else {},
             calculation=self.output_calculations(decision, result.rules),
         )
         self.steps.append(step)

@@ -103,7 +103,7 @@ class LogicReader:
         if "type" in parts:
             self.reader.problem(parts["type"], "a table says the types of its outputs in its header", "no type here")
         if "hit policy" not in parts:
-            self.reader.problem(node, "a table needs its hit policy", "hit policy: U, F or C+")
+            self.reader.problem(node, "a table needs its hit policy", f"hit policy: one of {', '.join(HitPolicy)}")
             return None
         hit_policy = self.reader.choice(parts["hit policy"], "hit policy", [*HitPolicy])
         if hit_policy is None:

@@ -13,6 +13,7 @@ from compensation.feel import KEYWORDS, FeelType, NameType, Value
 from compensation.feel.functions import FUNCTION_NAMES
 from foundation.errors import InputError
 from foundation.money import exponent
+from outage.evidence import Evidence
 
 _NAME = re.compile(r"[^\W\d]\w*(?: \w+)*")
 _MAX_NAME = 60
@@ -102,7 +103,7 @@ def _incident() -> Iterator[Fact]:
 
 
 def _impact() -> Iterator[Fact]:
-    here, evidence = Origin.IMPACT, ("served_by", "present", "everyone")
+    here, evidence = Origin.IMPACT, tuple(str(one) for one in Evidence)
     yield _fact(here, "affected", FeelType.BOOLEAN, "The line lost service in this outage.", "affected")
     meaning = "How it is known that the line was touched."
     yield _fact(here, "evidence", FeelType.STRING, meaning, "evidence", allowed=evidence)

@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from compensation.feel import FeelType, Literal, Node, Value, Values, write_expression, write_tests
-from compensation.feel.values import say_duration, write_money, write_number, write_value
+from compensation.feel.temporal import write_time
+from compensation.feel.values import (
+    Months,
+    say_duration,
+    say_months,
+    write_money,
+    write_number,
+    write_value,
+)
 from compensation.tables import Table, TableResult
 from foundation.money import exponent
 
@@ -35,11 +43,19 @@ class Phrases:
                 return value
             case datetime.timedelta():
                 return say_duration(value)
+            case Months():
+                return say_months(value)
+            case datetime.datetime() | datetime.time():
+                return write_time(value)
             case datetime.date():
                 return value.isoformat()
+            case tuple():
+                return ", ".join(self.value(item, kind, unit) for item in value) or "none"
+            case Mapping():
+                return ", ".join(f"{key} {self.value(item)}" for key, item in value.items())
             case Fraction() if kind is FeelType.MONEY:
                 return write_money(value, self.currency, exponent(self.currency))
-            case _:
+            case Fraction():
                 number = write_number(value)
                 return number if unit in _SILENT_UNITS else f"{number} {unit}"
 
@@ -49,7 +65,7 @@ class Phrases:
 
     def with_values(self, node: Node, values: Values) -> str:
         """An expression with the values of its names put in."""
-        return write_expression(node, lambda name: self._put_in(name, values[name]))
+        return write_expression(node, lambda name: self._put_in(name, values))
 
     def calculation(self, node: Node, values: Values, result: str) -> str:
         """`expression = expression with numbers = result`, without repeating what is the same."""
@@ -69,11 +85,14 @@ class Phrases:
                 continue
             name = write_expression(node)
             is_what = f"{name} is {self.named(name, value)}"
-            wanted = write_tests(test, lambda read: self._put_in(read, values[read]))
+            wanted = write_tests(test, lambda read: self._put_in(read, values))
             said.append(is_what if wanted == write_value(value) else f"{is_what}, which meets {wanted}")
         return " and ".join(said)
 
-    def _put_in(self, name: str, value: Value) -> str:
+    def _put_in(self, name: str, values: Values) -> str:
+        if name not in values:  # the input of a test, or an entry of a context: named by the text itself
+            return name
+        value = values[name]
         if value is None or isinstance(value, bool | str):
             return write_value(value)
         said = self.named(name, value)

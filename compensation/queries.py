@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from compensation.approval import Binding, binding, bound_hash
 from compensation.ledger import balance_of
 from compensation.models import Approval, Assessment, AssessmentState, Case, Credit, PolicyVersion
-from foundation.errors import NotFoundError
+from foundation.errors import NotFoundError, RefusedError
 from notify.totals import posting_totals
 from outage.models import ImpactRun, Incident
 
@@ -126,6 +126,20 @@ def find_assessment(session: Session, ref: str) -> Assessment:
     if assessment is None:
         raise NotFoundError("no such assessment", value=ref, accepted="a reference such as AS-2026-00001")
     return assessment
+
+
+def check_not_released(session: Session, incident: Incident) -> None:
+    """Raise RefusedError when credits were released for an incident: merged into another, they would be paid again."""
+    statement = select(Assessment.ref).where(
+        Assessment.incident_id == incident.id, Assessment.state == AssessmentState.RELEASED
+    )
+    released = session.scalars(statement).first()
+    if released is not None:
+        raise RefusedError(
+            f"credits of {incident.ref} were released as {released}",
+            where="absorbed",
+            accepted="an incident without released credits; merge the other way round",
+        )
 
 
 def list_cases(

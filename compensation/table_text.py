@@ -18,12 +18,15 @@ from compensation.feel import (
     parse_expression,
     parse_tests,
     suggestion,
+    write_expression,
+    write_tests,
 )
 from compensation.tables import HitPolicy, Output, Rule, Table
 from foundation.errors import InputError
 
 _RULE_LINE = re.compile(r"[-|+\s]*-{3}[-|+\s]*")
 _SHAPE = "input | input || output : type | output : type || note"
+_TYPED = "output : type, output : type in values, or output : type else default"
 _MAX_RULES = 2_000
 _T = TypeVar("_T")
 
@@ -45,10 +48,37 @@ def read_table(
 ) -> tuple[Table | None, list[FeelError]]:
     """The table, or None with everything that cannot be read; `names` are the names its cells may use.
 
-    The first line is the header, `inputs || outputs`, each output a `name : type`; every further line is a rule, with
-    an optional note after a second `||`. Blank lines and lines of dashes are decoration.
+    The first line is the header, `inputs || outputs`: an input may have its allowed values (`plan : "A", "B"`), an
+    output has its type and may have values and a default (`level : string in "high", "low" else "low"`). Every further
+    line is a rule, with an optional note after a second `||`. Blank lines and lines of dashes are decoration.
     """
     return _TableReader(text, hit_policy, names, origin).read()
+
+
+def write_table(table: Table) -> str:
+    """The text that `read_table` reads as this table, its columns aligned."""
+    heads = [
+        write_expression(node) + (f" : {write_tests(values)}" if values else "")
+        for node, values in zip(table.inputs, table.allowed_inputs(), strict=True)
+    ]
+    rows = [
+        ([write_tests(tests) for tests in rule.tests], [write_expression(node) for node in rule.outputs], rule.note)
+        for rule in table.rules
+    ]
+    lines = [(heads, [_output_text(output) for output in table.outputs], ""), *rows]
+    widths = [max(map(len, column)) for column in zip(*(inputs + outputs for inputs, outputs, _ in lines), strict=True)]
+    written = []
+    for inputs, outputs, note in lines:
+        cells = [cell.ljust(width) for cell, width in zip(inputs + outputs, widths, strict=True)]
+        parts = [" | ".join(cells[: len(inputs)]), " | ".join(cells[len(inputs) :]), *([note] if note else [])]
+        written.append(" || ".join(parts).rstrip())
+    return "\n".join([written[0], "-" * (sum(widths) + 3 * len(widths)), *written[1:]]) + "\n"
+
+
+def _output_text(output: Output) -> str:
+    values = f" in {write_tests(output.values)}" if output.values else ""
+    default = f" else {write_expression(output.default)}" if output.default is not None else ""
+    return f"{output.name} : {output.type}{values}{default}"
 
 
 class _TableReader:
@@ -69,7 +99,9 @@ class _TableReader:
         if len(parts) < 2:
             self.error("the header does not part inputs from outputs", header.offset, _SHAPE)
             return None, self.errors
-        inputs = [self.expression(cell) for cell in _cells(parts[0])]
+        heads = [_split(cell, ":", most=1) for cell in _cells(parts[0])]
+        inputs = [self.expression(head[0].strip()) for head in heads]
+        values = [self.tests(head[1].strip()) if len(head) > 1 else None for head in heads]
         outputs = [self.output(cell) for cell in _cells(parts[1])]
         found = [output.name for output in outputs if output]
         if len(set(found)) != len(found):
@@ -77,7 +109,8 @@ class _TableReader:
         rules = [self.rule(number, row, len(inputs), len(outputs)) for number, row in enumerate(rows, 1)]
         if self.errors:
             return None, self.errors
-        table = Table(self.hit_policy, _all(inputs), _all(outputs), _all(rules))
+        input_values = tuple(values) if any(values) else ()
+        table = Table(self.hit_policy, _all(inputs), _all(outputs), _all(rules), input_values)
         return table, self.errors
 
     def content_lines(self) -> list[_Part]:
@@ -110,18 +143,22 @@ class _TableReader:
             return None
 
     def output(self, cell: _Part) -> Output | None:
-        name, colon, kind = (part.strip() for part in cell.text.partition(":"))
-        name = " ".join(name.split())
+        head, *rest = _split(cell, ":", most=1)
+        name = " ".join(head.text.split())
         try:
             check_name(name)
         except InputError as error:
             self.error(f'the output "{name}": {error.what}', cell.offset, error.accepted)
             return None
-        if not colon or kind not in NAMED_TYPES:
-            types = f"one of {', '.join(NAMED_TYPES)}"
+        typed, *default = _split(rest[0] if rest else _Part("", cell.offset), " else ", most=1)
+        kind_part, *values = _split(typed, " in ", most=1)
+        kind = kind_part.text.strip()
+        if kind not in NAMED_TYPES:
+            types = f"{_TYPED}; one of {', '.join(NAMED_TYPES)}"
             self.error(f'the output "{name}" has no known type', cell.offset, suggestion(kind, NAMED_TYPES) or types)
             return None
-        return Output(name, FeelType(kind))
+        allowed = self.tests(values[0].strip()) if values else None
+        return Output(name, FeelType(kind), allowed, self.expression(default[0].strip()) if default else None)
 
     def rule(self, number: int, row: _Part, inputs: int, outputs: int) -> Rule | None:
         parts = _sections(row)

@@ -30,7 +30,7 @@ class ParameterRead:
 class DecisionStep:
     """One decision: a table with the numbers, conditions and notes of the rules that count, or an expression.
 
-    `status` is `matched`, `no rule` or `conflict`; `results` are the outputs as people read them.
+    `status` is `matched`, `default`, `no rule` or `conflict`; `results` are the outputs as people read them.
     """
 
     name: str
@@ -113,10 +113,13 @@ def _decision_said(step: DecisionStep) -> str:
         return f"{step.name}: {step.calculation}."
     if step.status == "no rule":
         return f"{step.name}: no rule of the table applies."
+    if step.status == "default":
+        return f"{step.name}: no rule of the table applies, so {results} by default."
     numbers = " and ".join(str(number) for number in step.rules)
     rules = f"rule {numbers}" if len(step.rules) == 1 else f"rules {numbers}"
     if step.status == "conflict":
-        return f"{step.name}: {rules} apply at once, but at most one may (conflict)."
+        may = "they do not say the same" if step.hit_policy == "A" else "at most one may"
+        return f"{step.name}: {rules} apply at once, but {may} (conflict)."
     because = f" because {'; '.join(step.conditions)}" if any(step.conditions) else ""
     notes = "; ".join(note for note in step.notes if note)
     return f"{step.name}: {rules}{because}, so {results}{f' ({notes})' if notes else ''}."

@@ -65,7 +65,15 @@ class SignInFailure(Base):
 # Each role's permissions; a permission is `noun.verb`. Nothing else grants anything.
 ROLES: dict[str, frozenset[str]] = {
     "noc": frozenset(
-        {"incidents.read", "incidents.write", "impact.run", "assessments.read", "inventory.read", "inventory.write"}
+        {
+            "incidents.read",
+            "incidents.write",
+            "impact.run",
+            "assessments.read",
+            "inventory.read",
+            "inventory.write",
+            "declarations.write",
+        }
     ),
     "marketing": frozenset(
         {"incidents.read", "impact.run", "policies.read", "policies.write", "assessments.read", "assessments.write"}
@@ -81,7 +89,7 @@ ROLES: dict[str, frozenset[str]] = {
             "deliveries.read",
         }
     ),
-    "care": frozenset({"incidents.read", "people.read", "assessments.read"}),
+    "care": frozenset({"incidents.read", "people.read", "assessments.read", "declarations.write"}),
     "delivery": frozenset({"incidents.read", "assessments.read", "deliveries.read", "deliveries.write"}),
     "auditor": frozenset(
         {

@@ -58,6 +58,12 @@ TABLE: tuple[Setting, ...] = (
         "a whole number from 1 to 3600",
     ),
     Setting("OUTAGE_BATCH", "500", "Deliveries claimed at once by a worker", "a whole number from 1 to 10000"),
+    Setting(
+        "OUTAGE_PRESENCE_DAYS",
+        "90",
+        "Days after which who was seen where is forgotten",
+        "a whole number from 1 to 3650",
+    ),
     Setting("OUTAGE_LOG", "info", "Least level that is logged", "debug, info, warning or error"),
 )
 _TABLE = {setting.name: setting for setting in TABLE}
@@ -77,6 +83,7 @@ class Settings:
     https: bool
     lease_seconds: int
     batch: int
+    presence_days: int
     log: str
 
     @property
@@ -106,6 +113,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         https=_choice(env, "OUTAGE_HTTPS", ("yes", "no")) == "yes",
         lease_seconds=_number(env, "OUTAGE_LEASE_SECONDS", 1, 3600),
         batch=_number(env, "OUTAGE_BATCH", 1, 10_000),
+        presence_days=_number(env, "OUTAGE_PRESENCE_DAYS", 1, 3650),
         log=_choice(env, "OUTAGE_LOG", ("debug", "info", "warning", "error")),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import shutil
@@ -26,6 +27,8 @@ from foundation.errors import NotFoundError
 _SUFFIX = ".parquet"
 _ROW_GROUP = 122_880
 _LEAST_MEMORY_MB = 64
+_OVER = b"layer over"
+_KEY = b"layer key"
 
 
 class Snapshot(Base):
@@ -110,9 +113,31 @@ class SnapshotStore:
             shutil.rmtree(spill, ignore_errors=True)
 
     def source(self, *snapshot_ids: str) -> str:
-        """The SQL text that reads these snapshots as one relation; raises NotFoundError when a file is missing."""
-        paths = ", ".join(_quoted(str(self.path(snapshot_id))) for snapshot_id in snapshot_ids)
-        return f"read_parquet([{paths}])"
+        """The SQL text that reads these snapshots as one relation; raises NotFoundError when a file is missing.
+
+        A layer is read with what it lies over, in no order.
+        """
+        plain = [str(path) for path, layer in map(self._found, snapshot_ids) if layer is None]
+        parts = [f"read_parquet([{', '.join(map(_quoted, plain))}])"] if plain else []
+        parts += [self._layered(path, *layer) for path, layer in map(self._found, snapshot_ids) if layer is not None]
+        return parts[0] if len(parts) == 1 else f"({' UNION ALL '.join(f'FROM {part}' for part in parts)})"
+
+    def count_rows(self, snapshot_id: str) -> int:
+        """How many rows a snapshot has; raises NotFoundError when a file is missing."""
+        path, layer = self._found(snapshot_id)
+        if layer is None:
+            return int(pq.read_metadata(path).num_rows)
+        with self.connect() as workspace:
+            ((count,),) = workspace.fetch_rows(f"FROM {self.source(snapshot_id)} SELECT count(*)")
+            return int(count)
+
+    def _found(self, snapshot_id: str) -> tuple[Path, tuple[str, str] | None]:
+        path = self.path(snapshot_id)
+        return path, _layer_of(path)
+
+    def _layered(self, path: Path, over: str, key: str) -> str:
+        upper, lower = f"read_parquet({_quoted(str(path))})", self.source(over)
+        return f"(FROM {upper} UNION ALL FROM {lower} lower_rows ANTI JOIN {upper} upper_rows USING ({key}))"
 
     def write_query(self, workspace: Workspace, kind: str, query: str, *, row_group: int = _ROW_GROUP) -> WrittenFile:
         """Write a query's rows, in its order, as a snapshot; nothing is visible until the file is synced and renamed.
@@ -125,16 +150,25 @@ class SnapshotStore:
             workspace.execute(f"COPY ({query}) {target}")
             return self._finish(unfinished, kind)
 
-    def write_batches(self, kind: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> WrittenFile:
-        """Write Arrow batches as a snapshot, a row group each, so that memory stays at a batch."""
+    def write_batches(
+        self, kind: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, over: tuple[str, str] | None = None
+    ) -> WrittenFile:
+        """Write Arrow batches as a snapshot, a row group each, so that memory stays at a batch.
+
+        `over`: another snapshot's id and a column. The new one is then a layer: it stands for the other's rows, those
+        of the same value in that column replaced by its own, and its own others besides. The file names what it lies
+        over, so that its id stands for all of it. `WrittenFile.rows` are its own rows.
+        """
+        if over is not None:
+            schema = schema.with_metadata({_OVER: over[0].encode(), _KEY: over[1].encode()})
         with self._unfinished_path() as unfinished:
             with pq.ParquetWriter(unfinished, schema, compression="zstd") as writer:
                 for batch in batches:
-                    writer.write_batch(batch)
+                    writer.write_batch(batch.replace_schema_metadata(schema.metadata))
             return self._finish(unfinished, kind)
 
     def path(self, snapshot_id: str) -> Path:
-        """Where a snapshot's file stands; raises NotFoundError when it is not there."""
+        """Where a snapshot's own file stands; raises NotFoundError when it is not there. `source` reads layers too."""
         path = self.directory / f"{snapshot_id}{_SUFFIX}"
         if not path.is_file():
             raise NotFoundError(
@@ -209,6 +243,13 @@ def list_missing(session: Session, store: SnapshotStore) -> list[str]:
     """The catalogued ids whose files are not in the store: what a back-up of the files has to bring back."""
     present = {path.stem for path in store.directory.glob(f"*{_SUFFIX}")}
     return [known for known in session.scalars(select(Snapshot.id).order_by(Snapshot.id)) if known not in present]
+
+
+@functools.lru_cache(maxsize=4096)
+def _layer_of(path: Path) -> tuple[str, str] | None:
+    """What a file lies over and the column that tells rows apart, if it is a layer; files never change."""
+    metadata = pq.read_schema(path).metadata or {}
+    return (metadata[_OVER].decode(), metadata[_KEY].decode()) if _OVER in metadata else None
 
 
 def _quoted(text: str) -> str:

@@ -71,7 +71,7 @@ def load_accounts(connection: Connection, staged: Table, present: Collection[str
         values["parent_id"] = wanted.c.parent_id
     unlike = or_(*(_accounts.c[name].is_distinct_from(value) for name, value in values.items()))
     statement = update(_accounts).where(_accounts.c.ref == wanted.c.account, unlike).values(values)
-    changed = connection.execute(statement.where(_accounts.c.id <= last_old)).rowcount
+    changed = connection.execute(statement.where(_accounts.c.id <= last_old)).rowcount if last_old else 0
     if "account_parent" in told:
         connection.execute(statement.where(_accounts.c.id > last_old))
         _check_tree(connection, file)
@@ -85,18 +85,21 @@ def _first_rows(staged: Table) -> Subquery:
 
 
 def _reject_contradictions(connection: Connection, staged: Table, rejects: Rejects, names: Sequence[str]) -> None:
+    # Nearly always there is nothing to reject, and one pass tells so.
+    unlike = [func.min(staged.c[name]) != func.max(staged.c[name]) for name in names]
+    partly = [and_(func.count(staged.c[name]) > 0, func.count(staged.c[name]) < func.count()) for name in names]
+    several = select(staged.c.account).group_by(staged.c.account).having(or_(*unlike, *partly)).limit(1)
+    if connection.execute(several).first() is None:
+        return
     firsts = _first_rows(staged)
     same = and_(firsts.c.account == staged.c.account, firsts.c.line != staged.c.line)
-    unlike = {name: staged.c[name].is_distinct_from(firsts.c[name]) for name in names}
-    if (
-        connection.execute(select(staged.c.line).join(firsts, same).where(or_(*unlike.values())).limit(1)).first()
-        is None
-    ):
-        return
     for name in names:
         reason = literal(f"another {name} of this account than on line ").concat(cast(firsts.c.line, String))
         found = (
-            select(staged.c.line, staged.c[name], reason).join(firsts, same).where(unlike[name]).order_by(staged.c.line)
+            select(staged.c.line, staged.c[name], reason)
+            .join(firsts, same)
+            .where(staged.c[name].is_distinct_from(firsts.c[name]))
+            .order_by(staged.c.line)
         )
         reject_lines(connection, staged, rejects, name, found)
 

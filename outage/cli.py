@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ import click
 
 from foundation.cli import App, staff_option
 from foundation.errors import InputError
+from outage import cli_evidence, cli_network
 from outage.cli_imports import FILE, attribute, import_group
 from outage.cli_incidents import INSTANT, incident, print_counts
+from outage.cli_planned import planned
+from outage.cli_runs import print_change, runs
 from outage.timeline import shown
 
 
@@ -79,9 +83,10 @@ def _parsed(text: str, where: str) -> Any:
 @click.argument("ref", metavar="INCIDENT")
 @click.option("--as-of", type=INSTANT, help="Where outages that are still open are measured to; default: now.")
 @click.option("--hold-hours", type=int, default=6, show_default=True, help="How old a last sighting may be.")
+@click.option("--home-area-share", default="1", show_default=True, help="Share of an area's cells that must be out.")
 @staff_option
 @click.pass_obj
-def impact(app: App, ref: str, as_of: datetime | None, hold_hours: int, actor: str) -> None:
+def impact(app: App, ref: str, as_of: datetime | None, hold_hours: int, home_area_share: str, actor: str) -> None:
     """Measure whom an INCIDENT touched: an immutable impact run; the same inputs give the same run.
 
     \b
@@ -99,11 +104,32 @@ def impact(app: App, ref: str, as_of: datetime | None, hold_hours: int, actor: s
             actor=actor,
             as_of=as_of,
             hold_hours=hold_hours,
+            home_area_share=_share(home_area_share),
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     said = "" if measured.is_new else " was measured before, nothing changed"
     click.echo(f"{ref}: impact run {measured.run.number}{said}, as of {shown(measured.run.as_of)}")
     print_counts(measured.run.counts)
+    if measured.is_new:
+        print_change(app, measured.run)
 
 
-commands: list[click.Command] = [import_group, attribute, alarm, incident, impact]
+def _share(text: str) -> Fraction:
+    try:
+        return Fraction(text.strip())
+    except (ValueError, ZeroDivisionError):
+        accepted = "a share over 0 and up to 1, such as 0.8"
+        raise InputError("not a share of cells", where="--home-area-share", value=text, accepted=accepted) from None
+
+
+commands: list[click.Command] = [
+    *cli_evidence.commands,
+    *cli_network.commands,
+    import_group,
+    attribute,
+    alarm,
+    incident,
+    planned,
+    impact,
+    runs,
+]

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from foundation.bulk import Progress
 from foundation.cli import App, staff_option
 from foundation.errors import InputError
+from outage.cli_network import print_diff
 from outage.importing import ImportResult
 
 FILE = click.Path(path_type=Path)
@@ -19,11 +20,13 @@ FILE = click.Path(path_type=Path)
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 
-def _map_option(flag: str, what: str) -> Decorator:
+def map_option(flag: str, what: str) -> Decorator:
+    """An option for the column map of a file."""
     return click.option(flag, multiple=True, metavar="OURS=THEIRS", help=f"Column map of {what}; repeatable.")
 
 
-def _import_options(command: Callable[..., None]) -> Callable[..., None]:
+def import_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that every import has, and the application."""
     rejects = click.option("--rejects", type=FILE, help="Where the reject file goes; default: OUTAGE_DATA/rejects.")
     decorated: Callable[..., None] = staff_option(rejects(click.pass_obj(command)))
     return decorated
@@ -46,73 +49,80 @@ def import_group() -> None:
 @import_group.command("network")
 @click.argument("elements", type=FILE)
 @click.option("--dependencies", type=FILE, help="CSV of element, group, member, services.")
-@_map_option("--map", "ELEMENTS")
-@_map_option("--map-dependencies", "the dependencies file")
-@_import_options
+@map_option("--map", "ELEMENTS")
+@map_option("--map-dependencies", "the dependencies file")
+@click.option("--full", is_flag=True, help="The files are the whole network: what they lack is retired.")
+@click.option("--dry-run", is_flag=True, help="Show the diff and write nothing.")
+@import_options
 def load_network(
     app: App,
     elements: Path,
     dependencies: Path | None,
     map: tuple[str, ...],
     map_dependencies: tuple[str, ...],
+    full: bool,
+    dry_run: bool,
     rejects: Path | None,
     actor: str,
 ) -> None:
     """Load network ELEMENTS: ref, kind, name, services (a|b); site, radio, latitude, longitude, area, valid_from/to."""
     from outage.network_import import import_network
 
-    def load(session: Session, reject_dir: Path, tell: Progress) -> list[ImportResult]:
+    def load(session: Session, reject_dir: Path, tell: Progress) -> Sequence[ImportResult]:
         return import_network(
             session,
             elements,
             dependencies,
             actor=actor,
-            column_map=_column_map(map),
-            dependency_map=_column_map(map_dependencies),
+            column_map=column_map(map),
+            dependency_map=column_map(map_dependencies),
             reject_dir=reject_dir,
             progress=tell,
+            full=full,
+            dry_run=dry_run,
         )
 
-    _import(app, actor, rejects, load)
+    run_import(app, actor, rejects, load)
 
 
 @import_group.command("subscribers")
 @click.argument("file", type=FILE)
-@_map_option("--map", "FILE")
-@_import_options
+@map_option("--map", "FILE")
+@import_options
 def load_subscribers(app: App, file: Path, map: tuple[str, ...], rejects: Path | None, actor: str) -> None:
     """Load accounts and lines from FILE; columns attribute:NAME fill attributes that staff defined."""
     from outage.subscriber_import import import_subscribers
 
     def load(session: Session, reject_dir: Path, tell: Progress) -> list[ImportResult]:
-        names = _column_map(map)
+        names = column_map(map)
         return [import_subscribers(session, file, actor=actor, column_map=names, reject_dir=reject_dir, progress=tell)]
 
-    _import(app, actor, rejects, load)
+    run_import(app, actor, rejects, load)
 
 
 @import_group.command("sightings")
 @click.argument("file", type=FILE)
-@_map_option("--map", "FILE")
-@_import_options
+@map_option("--map", "FILE")
+@import_options
 def load_sightings(app: App, file: Path, map: tuple[str, ...], rejects: Path | None, actor: str) -> None:
-    """Load sightings of lines on cells from FILE: msisdn, cell, seen_at (with its offset)."""
+    """Load sightings of lines on cells from FILE (CSV, or .parquet): msisdn, cell, seen_at (with its offset)."""
     from outage.presence import import_sightings
 
     def load(session: Session, reject_dir: Path, tell: Progress) -> list[ImportResult]:
-        names = _column_map(map)
+        names = column_map(map)
         return [
             import_sightings(
                 session, app.store, file, actor=actor, column_map=names, reject_dir=reject_dir, progress=tell
             )
         ]
 
-    _import(app, actor, rejects, load)
+    run_import(app, actor, rejects, load)
 
 
-def _import(
-    app: App, actor: str, rejects: Path | None, load: Callable[[Session, Path, Progress], list[ImportResult]]
+def run_import(
+    app: App, actor: str, rejects: Path | None, load: Callable[[Session, Path, Progress], Sequence[ImportResult]]
 ) -> None:
+    """Run an import in a transaction, say what it did, and end with 1 when something was rejected."""
     app.staff(actor, "inventory.write")
     with app.progress() as progress, app.database.transaction() as session:
         task = progress.add_task("Rows", total=None)
@@ -128,15 +138,20 @@ def _import(
 
 
 def _print_result(result: ImportResult) -> None:
+    from outage.network_import import NetworkResult
+
     counts = ("read", "added", "changed", "unchanged", "rejected")
     said = [f"{getattr(result, name):,} {name}" for name in counts]
     said += [f"{count:,} {name}" for name, count in result.details.items() if count]
     click.echo(f"{Path(result.file).name}: {', '.join(said)}{'' if result.changes else '; nothing changed'}")
     if result.reject_file is not None:
         click.echo(f"rejected rows: {result.reject_file}", err=True)
+    if isinstance(result, NetworkResult):
+        print_diff(result)
 
 
-def _column_map(pairs: Sequence[str]) -> dict[str, str]:
+def column_map(pairs: Sequence[str]) -> dict[str, str]:
+    """Pairs of OURS=THEIRS as a mapping; raises InputError for one that is none."""
     names: dict[str, str] = {}
     for pair in pairs:
         ours, equals, theirs = pair.partition("=")

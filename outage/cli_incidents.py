@@ -11,7 +11,7 @@ import click
 from foundation import clock
 from foundation.cli import App, staff_option
 from outage import incidents, queries
-from outage.lifecycle import SERVICES, CauseClass, Degree, IncidentStatus, Severity
+from outage.lifecycle import SERVICES, CauseClass, Degree, IncidentKind, IncidentStatus, Severity
 from outage.models import Incident
 from outage.outages import OutageStart
 from outage.timeline import shown
@@ -68,7 +68,8 @@ def _outage_options(command: Any) -> Any:
     "--cause", type=click.Choice([one.value for one in CauseClass]), default=CauseClass.UNKNOWN.value, show_default=True
 )
 @click.option("--started", type=INSTANT, required=True, help="When it began, with offset; or now.")
-@click.option("--planned", is_flag=True, help="Planned work.")
+@click.option("--planned", is_flag=True, help="Planned work; to announce it ahead see `outage planned`.")
+@click.option("--billing", is_flag=True, help="About bills: no elements, a list of the accounts instead.")
 @_outage_options
 @staff_option
 @click.pass_obj
@@ -79,14 +80,15 @@ def open_incident(
     cause: str,
     started: datetime,
     planned: bool,
+    billing: bool,
     elements: tuple[str, ...],
     services: str | None,
     degree: str,
     actor: str,
 ) -> None:
-    """Open an incident with outages of the elements named."""
+    """Open an incident with outages of the elements named, or one about bills."""
     app.staff(actor, "incidents.write")
-    wanted = _services(services)
+    wanted = services_of(services)
     with app.database.transaction() as session:
         opened = incidents.open_incident(
             session,
@@ -96,6 +98,7 @@ def open_incident(
             started_at=started,
             outages=[OutageStart(element, wanted, None, Degree(degree)) for element in elements],
             planned=planned,
+            kind=IncidentKind.BILLING if billing else IncidentKind.NETWORK,
             actor=actor,
         )
     click.echo(f"{opened.ref} opened")
@@ -120,7 +123,7 @@ def add_outages(
 ) -> None:
     """Add outages to an INCIDENT."""
     app.staff(actor, "incidents.write")
-    wanted = _services(services)
+    wanted = services_of(services)
     starts = [OutageStart(element, wanted, started, Degree(degree), ended) for element in elements]
     with app.database.transaction() as session:
         found = incidents.get_incident(session, ref)
@@ -141,9 +144,10 @@ def restore(app: App, ref: str, elements: tuple[str, ...], services: str | None,
     with app.database.transaction() as session:
         found = incidents.get_incident(session, ref)
         ended = incidents.restore_elements(
-            session, found, list(elements) or None, at=at, services=_services(services), actor=actor
+            session, found, list(elements) or None, at=at, services=services_of(services), actor=actor
         )
-    said = f"{ended} outages ended" if ended else "nothing was open there, nothing changed"
+    counted = "its bills are right again" if found.kind == IncidentKind.BILLING else f"{ended} outages ended"
+    said = counted if ended else "nothing was open there, nothing changed"
     click.echo(f"{ref}: {said}; it is {found.status}")
 
 
@@ -225,7 +229,7 @@ def show_incident(app: App, ref: str, as_json: bool) -> None:
 
 
 def _incident_json(one: Incident) -> dict[str, Any]:
-    names = ("ref", "title", "status", "severity", "cause_class", "planned", "owner")
+    names = ("ref", "title", "status", "severity", "cause_class", "kind", "planned", "owner")
     times = ("started_at", "restored_at", "closed_at")
     return {name: getattr(one, name) for name in (*names, *times)}
 
@@ -243,7 +247,8 @@ def _view_json(view: queries.IncidentView) -> dict[str, Any]:
     }
 
 
-def _services(text: str | None) -> tuple[str, ...] | None:
+def services_of(text: str | None) -> tuple[str, ...] | None:
+    """The services of a comma list; None when there is no list."""
     return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
 
 

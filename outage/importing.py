@@ -6,28 +6,35 @@ import csv
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from foundation.bulk import Progress
 from foundation.errors import InputError
 from outage.column_checks import Check
+from outage.column_shapes import Shape
+from outage.csv_blocks import BLOCK_LINES, Block, CsvBlocks
 
-BATCH_ROWS = 20_000
+BATCH_ROWS = BLOCK_LINES
 _REMEMBERED = 50_000
-_LONGEST_FIELD = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column we read. `required`: the file must have it. `distinct`: nearly every row has another value."""
+    """A column we read. `required`: the file must have it. `distinct`: nearly every row has another value.
+
+    `shape`: tells of a whole column where `check` need not be asked.
+    """
 
     name: str
     check: Check
     required: bool = True
     distinct: bool = False
+    shape: Shape | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,7 @@ class Rejects:
 class Batch:
     """Some rows as columns of checked values; `faults` by position in the batch."""
 
-    lines: list[int]
+    lines: Sequence[int]
     values: dict[str, Sequence[Any]]
     faults: defaultdict[int, list[tuple[str, str, str]]]
 
@@ -138,40 +145,50 @@ class CsvFile:
         self._map = dict(column_map or {})
         self._further = further
         self._memories: dict[str, _Memory] = {}
+        self._blocks = CsvBlocks(path)
 
     def __enter__(self) -> CsvFile:
-        try:
-            self._binary = self.path.open("rb")
-        except OSError as error:
-            raise InputError("cannot read this file", where=str(self.path), value=error.strerror) from None
-        self._file = TextIOWrapper(self._binary, encoding="utf-8-sig", newline="")
+        self._blocks.__enter__()
         try:
             self._size = self.path.stat().st_size
-            self._reader = csv.reader(self._lines(), strict=True)
             self._read_header()
         except BaseException:
-            self._file.close()
+            self._blocks.__exit__(None, None, None)
             raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._file.close()
+        self._blocks.__exit__(kind, error, at)
 
     def batches(self, rejects: Rejects, progress: Progress | None = None) -> Iterator[Batch]:
         """Checked batches of the file's rows. When the next one is asked for, the faults of the last are written.
 
         Raises InputError for a file that is not UTF-8 text or not CSV, at the line where that shows.
         """
-        while True:
-            lines, rows = self._take(rejects)
-            if not rows:
-                return
-            batch = self._check(lines, rows)
+        for block in self._read_blocks(rejects):
+            batch = self._check(block)
             yield batch
             for position, faults in sorted(batch.faults.items()):
                 rejects.add(batch.lines[position], faults)
             if progress is not None:
                 progress(self.read, self._rows_guessed())
+
+    def texts(
+        self, rejects: Rejects, progress: Progress | None = None
+    ) -> Iterator[tuple[Sequence[int], dict[str, pa.Array]]]:
+        """The rows as their lines and columns of texts that nobody has checked, for those who check them elsewhere."""
+        for block in self._read_blocks(rejects):
+            yield block.lines, {name: block.columns[position] for name, position in self._positions.items()}
+            if progress is not None:
+                progress(self.read, self._rows_guessed())
+
+    def _read_blocks(self, rejects: Rejects) -> Iterator[Block]:
+        for block in self._blocks.blocks(self._width):
+            self.read += block.read
+            for line, width in block.misfits:
+                reason = f"this row has {width} fields; accepted: {self._width}, as in the header"
+                rejects.add(line, [("", str(width), reason)])
+            yield block
 
     @property
     def present(self) -> list[str]:
@@ -179,7 +196,7 @@ class CsvFile:
         return list(self._positions)
 
     def _read_header(self) -> None:
-        header = [name.strip() for name in next(self._records(), [])]
+        header = [name.strip() for name in self._blocks.read_record()]
         where = f"{self.path}, line 1"
         if not any(header):
             raise InputError("empty file", where=str(self.path), accepted="a CSV file in UTF-8 with a header line")
@@ -219,64 +236,23 @@ class CsvFile:
                 )
         return used
 
-    def _take(self, rejects: Rejects) -> tuple[list[int], list[list[str]]]:
-        """The next rows with as many fields as the header, and their lines; none at the end of the file."""
-        lines: list[int] = []
-        rows: list[list[str]] = []
-        for row in self._records():
-            if row:
-                self.read += 1
-            if len(row) == self._width:
-                lines.append(self._reader.line_num)
-                rows.append(row)
-            elif row:
-                reason = f"this row has {len(row)} fields; accepted: {self._width}, as in the header"
-                rejects.add(self._reader.line_num, [("", str(len(row)), reason)])
-            if len(rows) == BATCH_ROWS:
-                break
-        return lines, rows
-
-    def _records(self) -> Iterator[list[str]]:
-        try:
-            yield from self._reader
-        except UnicodeDecodeError as error:
-            raise InputError(
-                "not a UTF-8 text file",
-                where=f"{self.path}, after line {self._reader.line_num}",
-                value=error.object[error.start : error.start + 1].hex(),
-                accepted="a CSV file in UTF-8",
-            ) from None
-        except csv.Error as error:
-            where = f"{self.path}, line {self._reader.line_num}"
-            raise InputError(
-                f"not CSV: {error}", where=where, accepted='comma-separated fields, quoted with "'
-            ) from None
-
-    def _lines(self) -> Iterator[str]:
-        for line in self._file:
-            if "\0" in line:
-                raise csv.Error("a NUL character")
-            if len(line) > _LONGEST_FIELD:
-                raise csv.Error(f"a line of more than {_LONGEST_FIELD} characters")
-            yield line
-
-    def _check(self, lines: list[int], rows: list[list[str]]) -> Batch:
-        faults: defaultdict[int, list[tuple[str, str, str]]] = defaultdict(list)
-        raw = list(zip(*rows, strict=True)) or [()] * self._width
-        values: dict[str, Sequence[Any]] = {}
+    def _check(self, block: Block) -> Batch:
+        batch = Batch(block.lines, {}, defaultdict(list))
         for name, position in self._positions.items():
             column = self._used[name]
             memory = self._memories.setdefault(name, _Memory(column.check))
-            checked, may_have_faults = memory.read(raw[position], distinct=column.distinct)
-            values[name] = checked
-            if may_have_faults:
+            texts = block.columns[position]
+            checked, has_refusals = memory.read_column(texts, column)
+            batch.values[name] = checked
+            if has_refusals:
                 for index, value in enumerate(checked):
                     if type(value) is Refusal:
-                        faults[index].append((self._map.get(name, name), raw[position][index], value.reason))
-        return Batch(lines, values, faults)
+                        fault = (self._map.get(name, name), texts[index].as_py(), value.reason)
+                        batch.faults[index].append(fault)
+        return batch
 
     def _rows_guessed(self) -> int:
-        done = self._binary.tell()
+        done = self._blocks.position
         return max(self.read, self.read * self._size // done) if done else self.read
 
 
@@ -293,13 +269,32 @@ class _Memory(dict[Any, Any]):
         self[raw] = value
         return value
 
-    def read(self, raw: Iterable[Any], *, distinct: bool = False) -> tuple[list[Any], bool]:
-        """The checked values, and whether there may be refusals among them."""
-        if distinct:
-            return list(map(self._ask, raw)), self.refused
+    def read(self, raw: Iterable[Any]) -> list[Any]:
+        """The checked values, and refusals in their places."""
         if len(self) > _REMEMBERED:
             self.clear()
-        return list(map(self.__getitem__, raw)), self.refused
+        return list(map(self.__getitem__, raw))
+
+    def read_column(self, texts: pa.Array, column: Column) -> tuple[list[Any], bool]:
+        """The same for a column of texts, and whether there are refusals among them."""
+        if column.shape is not None:
+            return self._read_shaped(texts, column.shape)
+        if column.distinct:
+            self.refused = False
+            return list(map(self._ask, texts.to_pylist())), self.refused
+        encoded = texts.dictionary_encode()
+        each = self.read(encoded.dictionary.to_pylist())
+        values = each * len(texts) if len(each) == 1 else list(map(each.__getitem__, encoded.indices.to_pylist()))
+        return values, any(type(value) is Refusal for value in each)
+
+    def _read_shaped(self, texts: pa.Array, shape: Shape) -> tuple[list[Any], bool]:
+        self.refused = False
+        values = texts.to_pylist()
+        known = shape(texts)
+        if pc.all(known).as_py() is False:
+            for position in pc.indices_nonzero(pc.invert(known)).to_pylist():
+                values[position] = self._ask(values[position])
+        return values, self.refused
 
     def _ask(self, raw: Any) -> Any:
         try:
@@ -315,4 +310,4 @@ def remembered(check: Callable[[Any], Any]) -> Callable[[Iterable[Any]], list[An
     What it refuses comes back as a `Refusal` in its place.
     """
     memory = _Memory(check)
-    return lambda values: memory.read(values)[0]
+    return memory.read

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from foundation import clock
 from foundation.db import next_reference
 from foundation.errors import InputError, NotFoundError, RefusedError
-from outage.lifecycle import CauseClass, IncidentStatus, Severity, check_transition
+from outage.lifecycle import FROZEN, CauseClass, IncidentKind, IncidentStatus, Severity, check_transition
 from outage.models import Incident, Outage
 from outage.outages import OutageStart, add_rows, count_open, end_rows
 from outage.timeline import check_aware, check_not_future, lock_incidents, record_change, shown, state_of, write_entry
@@ -52,34 +52,39 @@ def open_incident(
     started_at: datetime,
     outages: Sequence[OutageStart],
     planned: bool = False,
+    kind: IncidentKind = IncidentKind.NETWORK,
     actor: str,
 ) -> Incident:
     """Open an incident with its first outages; one whose outages have all ended is restored at once.
 
-    Raises InputError for a bad title or a naive time, and what `outages.add_rows` raises.
+    A billing incident has no outages: it lasts from its start until `restore_elements` says when it was put right.
+    Raises InputError for a bad title or a naive time, and what `outages.add_rows` raises; RefusedError for a billing
+    incident with outages or planned.
     """
     lock_incidents(session)
+    if kind == IncidentKind.BILLING and (outages or planned):
+        raise RefusedError(
+            "a billing incident is not planned and has no outages",
+            where="incident",
+            accepted="a billing incident with the list of the accounts that it touched",
+        )
     now = clock.now()
     incident = Incident(
-        title=_checked_text(title, "title", _LONGEST_TITLE),
+        title=check_text(title, "title", _LONGEST_TITLE),
         status=IncidentStatus.OPENED,
         severity=severity,
         cause_class=cause_class,
         planned=planned,
+        kind=kind,
         started_at=check_aware(started_at, "started_at"),
         opened_by=actor,
         opened_at=now,
         ref=next_reference(session, "INC", now),
     )
     session.add(incident)
-    record_change(
-        session,
-        incident,
-        kind="opened",
-        text=f"{'Planned work' if planned else 'Incident'} opened: {incident.title}",
-        actor=actor,
-        at=incident.started_at,
-    )
+    what = "Billing incident" if kind == IncidentKind.BILLING else "Planned work" if planned else "Incident"
+    text = f"{what} opened: {incident.title}"
+    record_change(session, incident, kind="opened", text=text, actor=actor, at=incident.started_at)
     if outages:
         _add(session, incident, outages, actor)
     return incident
@@ -88,10 +93,10 @@ def open_incident(
 def add_outages(session: Session, incident: Incident, outages: Sequence[OutageStart], *, actor: str) -> list[Outage]:
     """Add outages; the incident's start moves back to the earliest, and a restored one is open again if one is open.
 
-    Raises RefusedError when the incident is closed or dismissed, or an outage overlaps one it has.
+    Raises RefusedError when the incident is frozen, announced or about billing, or an outage overlaps one it has.
     """
     lock_incidents(session, incident)
-    _check_not_frozen(incident)
+    _check_takes_outages(incident)
     return _add(session, incident, outages, actor)
 
 
@@ -106,12 +111,15 @@ def restore_elements(
 ) -> int:
     """End the open outages of these elements (None: all of them) at `at`; the last one restores the incident.
 
-    Returns how many outages ended: 0 when all were restored before. Raises InputError when `at` is before the start
-    of one of them or an element has none here; RefusedError when the incident is closed or dismissed.
+    Returns how many outages ended: 0 when all were restored before. A billing incident, which has none, is restored
+    with `elements` None and counts as one. Raises InputError when `at` is before the start of one of them or an element
+    has none here; RefusedError when the incident is frozen or only announced.
     """
     lock_incidents(session, incident)
-    _check_not_frozen(incident)
     at = check_not_future(check_aware(at, "ended_at"), "ended_at")
+    if incident.kind == IncidentKind.BILLING and elements is None:
+        return int(_restore_billing(session, incident, at, actor))
+    _check_takes_outages(incident)
     ended = end_rows(session, incident, elements, services, at)
     if ended:
         record_change(
@@ -132,7 +140,7 @@ def restore_elements(
 def change_severity(session: Session, incident: Incident, severity: Severity, *, actor: str) -> bool:
     """Set the severity; False when it was that already. Raises RefusedError when the incident is frozen."""
     lock_incidents(session, incident)
-    _check_not_frozen(incident)
+    check_not_frozen(incident)
     if incident.severity == severity:
         return False
     before = state_of(incident)
@@ -145,8 +153,8 @@ def change_severity(session: Session, incident: Incident, severity: Severity, *,
 def assign_owner(session: Session, incident: Incident, owner: str | None, *, actor: str) -> bool:
     """Give the incident to a staff user by name (None: to nobody); False when it was theirs already."""
     lock_incidents(session, incident)
-    _check_not_frozen(incident)
-    owner = _checked_text(owner, "owner", _LONGEST_OWNER) if owner else None
+    check_not_frozen(incident)
+    owner = check_text(owner, "owner", _LONGEST_OWNER) if owner else None
     if incident.owner == owner:
         return False
     before = state_of(incident)
@@ -159,8 +167,8 @@ def assign_owner(session: Session, incident: Incident, owner: str | None, *, act
 def add_note(session: Session, incident: Incident, text: str, *, actor: str, at: datetime | None = None) -> None:
     """Write a note on the timeline, about `at` (None: now). Raises RefusedError when the incident is frozen."""
     lock_incidents(session, incident)
-    _check_not_frozen(incident)
-    note = _checked_text(text, "note", 10_000)
+    check_not_frozen(incident)
+    note = check_text(text, "note", 10_000)
     about = None if at is None else check_aware(at, "at")
     record_change(session, incident, kind="note", text=note, actor=actor, at=about, after={"note": note})
 
@@ -170,7 +178,7 @@ def close_incident(session: Session, incident: Incident, *, actor: str) -> bool:
     lock_incidents(session, incident)
     if incident.status == IncidentStatus.CLOSED:
         return False
-    return _change_status(session, incident, IncidentStatus.CLOSED, "Incident closed; its record is frozen", actor)
+    return change_status(session, incident, IncidentStatus.CLOSED, "Incident closed; its record is frozen", actor)
 
 
 def reopen_incident(session: Session, incident: Incident, *, actor: str) -> bool:
@@ -178,22 +186,37 @@ def reopen_incident(session: Session, incident: Incident, *, actor: str) -> bool
     lock_incidents(session, incident)
     if incident.status == IncidentStatus.OPENED:
         return False
-    return _change_status(session, incident, IncidentStatus.OPENED, "Incident reopened", actor)
+    _check_begun(incident)
+    return change_status(session, incident, IncidentStatus.OPENED, "Incident reopened", actor)
 
 
 def dismiss_incident(session: Session, incident: Incident, *, actor: str) -> bool:
-    """Dismiss an open incident that was none; False when it is dismissed already. Raises RefusedError otherwise."""
+    """Dismiss an open incident that was none, or cancel announced work; False when that was done already.
+
+    Raises RefusedError when it is restored or final.
+    """
     lock_incidents(session, incident)
     if incident.status == IncidentStatus.DISMISSED:
         return False
-    return _change_status(session, incident, IncidentStatus.DISMISSED, "Incident dismissed: it was none", actor)
+    none = (
+        "Planned work cancelled" if incident.status == IncidentStatus.ANNOUNCED else "Incident dismissed: it was none"
+    )
+    return change_status(session, incident, IncidentStatus.DISMISSED, none, actor)
 
 
 def settle_status(session: Session, incident: Incident, *, actor: str) -> bool:
-    """Let the status follow the outages: none open restores, one open reopens; True when that restored it now."""
+    """Let the status follow the outages: none open restores, one open reopens; True when that restored it now.
+
+    Announced work begins by its window, whatever its outages say, and it is not over while their announced ends lie
+    ahead.
+    """
+    if incident.status == IncidentStatus.ANNOUNCED:
+        return False
     still_open, count, latest = count_open(session, incident.id)
+    if incident.announced_end_at is not None and latest is not None and latest > clock.now():
+        return False
     if incident.status == IncidentStatus.RESTORED and still_open:
-        _change_status(session, incident, IncidentStatus.OPENED, "Service was lost again: incident reopened", actor)
+        change_status(session, incident, IncidentStatus.OPENED, "Service was lost again: incident reopened", actor)
         return False
     if still_open or not count or (incident.status == IncidentStatus.RESTORED and incident.restored_at == latest):
         return False
@@ -204,10 +227,10 @@ def settle_status(session: Session, incident: Incident, *, actor: str) -> bool:
         record_change(session, incident, kind="restored", text=text, actor=actor, at=latest, before=before)
         return False
     text = "All outages have ended: service restored"
-    return _change_status(session, incident, IncidentStatus.RESTORED, text, actor, at=latest)
+    return change_status(session, incident, IncidentStatus.RESTORED, text, actor, at=latest)
 
 
-def _change_status(
+def change_status(
     session: Session,
     incident: Incident,
     wanted: IncidentStatus,
@@ -216,9 +239,14 @@ def _change_status(
     *,
     at: datetime | None = None,
 ) -> bool:
+    """Give the incident another status, with its times, its timeline and its audit; True.
+
+    `at` is when it happened (None: now). Raises RefusedError when the lifecycle forbids it.
+    """
     check_transition(incident.status, wanted)
     before = state_of(incident)
-    kind = "reopened" if wanted == IncidentStatus.OPENED else str(wanted)
+    begun = incident.status == IncidentStatus.ANNOUNCED and wanted == IncidentStatus.OPENED
+    kind = "begun" if begun else "reopened" if wanted == IncidentStatus.OPENED else str(wanted)
     incident.status = wanted
     if wanted in (IncidentStatus.OPENED, IncidentStatus.RESTORED):
         incident.restored_at = at if wanted == IncidentStatus.RESTORED else None
@@ -259,8 +287,43 @@ def _move_start_back(session: Session, incident: Incident, actor: str) -> None:
     write_entry(session, incident, kind="start moved", text=text, actor=actor, at=earliest)
 
 
-def _check_not_frozen(incident: Incident) -> None:
-    if incident.status in (IncidentStatus.CLOSED, IncidentStatus.DISMISSED):
+def _restore_billing(session: Session, incident: Incident, at: datetime, actor: str) -> bool:
+    check_not_frozen(incident)
+    if incident.status == IncidentStatus.RESTORED:
+        return False
+    if at < incident.started_at:
+        raise InputError(
+            "restored before its start",
+            where=incident.ref,
+            value=shown(at),
+            accepted=f"a time at or after {shown(incident.started_at)}",
+        )
+    return change_status(session, incident, IncidentStatus.RESTORED, "The bills are right again", actor, at=at)
+
+
+def _check_takes_outages(incident: Incident) -> None:
+    check_not_frozen(incident)
+    _check_begun(incident)
+    if incident.kind == IncidentKind.BILLING:
+        raise RefusedError(
+            f"{incident.ref} is about billing: it has no outages",
+            where="incident",
+            accepted="a list of the accounts that it touched, and one restoration for all of them",
+        )
+
+
+def _check_begun(incident: Incident) -> None:
+    if incident.status == IncidentStatus.ANNOUNCED:
+        raise RefusedError(
+            f"{incident.ref} is announced and has not begun",
+            where="incident",
+            accepted="another window or other elements by rescheduling it, or its cancellation",
+        )
+
+
+def check_not_frozen(incident: Incident) -> None:
+    """Raise RefusedError when the incident is final."""
+    if incident.status in FROZEN:
         raise RefusedError(
             f"{incident.ref} is {incident.status}: its record is frozen",
             where="incident",
@@ -268,7 +331,8 @@ def _check_not_frozen(incident: Incident) -> None:
         )
 
 
-def _checked_text(text: str, where: str, longest: int) -> str:
+def check_text(text: str, where: str, longest: int) -> str:
+    """The text without spaces around it; raises InputError when nothing is left or it is too long."""
     cleaned = text.strip()
     if not cleaned or len(cleaned) > longest or "\0" in cleaned:
         shown_text = cleaned if len(cleaned) <= longest else f"{len(cleaned)} characters"

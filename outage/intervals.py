@@ -1,4 +1,4 @@
-"""Half-open intervals over integer Unix seconds: set algebra, counts, and cuts by local calendar day."""
+"""Half-open intervals over integer Unix seconds: set algebra, total and longest, and stretches of local time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from itertools import chain
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from foundation.errors import InputError
@@ -18,6 +19,18 @@ IntervalSet = tuple[Interval, ...]
 
 NEVER: IntervalSet = ()
 _DAY_SECONDS = 86_400
+
+
+class Stretch(NamedTuple):
+    """Part of an interval during which one local date and one UTC offset hold.
+
+    `day`: the local date; `[started_at, ended_at)`: Unix seconds; `second_of_day`: the local time at its start.
+    """
+
+    day: date
+    started_at: int
+    ended_at: int
+    second_of_day: int
 
 
 class IntervalError(InputError, ValueError):
@@ -103,21 +116,35 @@ def last(s: IntervalSet) -> int | None:
     return s[-1][1] if s else None
 
 
+def local_stretches(s: IntervalSet, zone: str) -> Iterator[Stretch]:
+    """The set, cut wherever the local date or the UTC offset of the IANA `zone` changes; what calendars count by.
+
+    Raises InputError for an unknown zone.
+    """
+    place = _zone(zone)
+    for start, end in s:
+        cursor = start
+        while cursor < end:
+            day, second_of_day, stretch_end = _stretch(cursor, place)
+            upto = min(stretch_end, end)
+            yield Stretch(day, cursor, upto, second_of_day)
+            cursor = upto
+
+
+def local_date(instant: int, zone: str) -> date:
+    """The date that a calendar in the IANA `zone` shows at an instant; raises InputError for an unknown zone."""
+    return datetime.fromtimestamp(instant, _zone(zone)).date()
+
+
 def seconds_per_day(s: IntervalSet, zone: str) -> dict[date, int]:
     """Seconds of the set on each local calendar day of the IANA `zone`; days without any are left out.
 
     Days have the length their zone gives them: 23, 24 or 25 hours, or none where a zone skipped a date.
     Raises InputError for an unknown zone.
     """
-    place = _zone(zone)
     per_day: dict[date, int] = {}
-    for start, end in s:
-        cursor = start
-        while cursor < end:
-            day, stretch_end = _stretch(cursor, place)
-            upto = min(stretch_end, end)
-            per_day[day] = per_day.get(day, 0) + upto - cursor
-            cursor = upto
+    for day, start, end, _ in local_stretches(s, zone):
+        per_day[day] = per_day.get(day, 0) + end - start
     return per_day
 
 
@@ -172,16 +199,17 @@ def _zone(name: str) -> ZoneInfo:
         raise InputError("unknown time zone", value=name, accepted="an IANA name such as Europe/London") from error
 
 
-def _stretch(instant: int, place: ZoneInfo) -> tuple[date, int]:
-    """The local date at `instant`, and the instant up to which that date and its UTC offset last.
+def _stretch(instant: int, place: ZoneInfo) -> tuple[date, int, int]:
+    """The local date and second of the day at `instant`, and up to when that date and its UTC offset last.
 
     Walking by stretches of one offset, rather than from midnight to midnight, stays right where clocks change
     at midnight or where going back returns to the day before (St John's until 2011).
     """
     local = datetime.fromtimestamp(instant, place)
-    midnight = instant + _DAY_SECONDS - (local.hour * 3600 + local.minute * 60 + local.second)
+    second_of_day = local.hour * 3600 + local.minute * 60 + local.second
+    midnight = instant + _DAY_SECONDS - second_of_day
     if datetime.fromtimestamp(midnight, place).utcoffset() == local.utcoffset():
-        return local.date(), midnight
+        return local.date(), second_of_day, midnight
     same, changed = instant, midnight
     while changed - same > 1:
         middle = (same + changed) // 2
@@ -189,4 +217,4 @@ def _stretch(instant: int, place: ZoneInfo) -> tuple[date, int]:
             same = middle
         else:
             changed = middle
-    return local.date(), changed
+    return local.date(), second_of_day, changed

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, or_, select, union
+from sqlalchemy import ColumnElement, Select, and_, or_, select, union
 from sqlalchemy.orm import Session, aliased
 
+from foundation import clock
 from foundation.db import insert_ignoring
 from foundation.errors import NotFoundError
 from outage import topology
@@ -68,24 +69,65 @@ def get_elements(session: Session, refs: Sequence[str]) -> dict[str, ElementFact
 def list_dependencies(
     session: Session, *, at: datetime | None = None, of: Select[Any] | None = None
 ) -> list[topology.Dependency]:
-    """All dependencies; with `at`, only those whose element and member are both valid at that instant.
+    """All dependencies; with `at`, only those valid at that instant, whose element and member are valid then too.
 
     A member that was retired leaves its redundancy group, so that the others carry the group alone. With `of`, a query
     for element ids such as `ids_above`, only the dependencies of those elements.
     """
-    statement = select(Dependency.element_id, Dependency.group, Dependency.member_id, Dependency.services)
+    columns = (Dependency.valid_from, Dependency.valid_to)
+    statement = select(Dependency.element_id, Dependency.group, Dependency.member_id, Dependency.services, *columns)
     if at is not None:
+        statement = statement.where(valid_at(Dependency, at))
         for key in (Dependency.element_id, Dependency.member_id):
             node = aliased(NetworkElement)
-            statement = statement.join(node, node.id == key).where(
-                or_(node.valid_from.is_(None), node.valid_from <= at), or_(node.valid_to.is_(None), node.valid_to > at)
-            )
+            statement = statement.join(node, node.id == key).where(valid_at(node, at))
     if of is not None:
         statement = statement.where(Dependency.element_id.in_(of))
     return [
-        topology.Dependency(element, group, member, None if services is None else frozenset(services))
-        for element, group, member, services in session.execute(statement)
+        topology.Dependency(
+            element, group, member, None if services is None else frozenset(services), *map(_unix, validity)
+        )
+        for element, group, member, services, *validity in session.execute(statement)
     ]
+
+
+def find_cycle(session: Session) -> list[str] | None:
+    """The refs of elements that depend on each other in a circle at some one instant; None when none ever do."""
+    stretches = {
+        key: (_unix(start), _unix(end))
+        for key, start, end in session.execute(
+            select(NetworkElement.id, NetworkElement.valid_from, NetworkElement.valid_to).where(
+                or_(NetworkElement.valid_from.is_not(None), NetworkElement.valid_to.is_not(None))
+            )
+        )
+    }
+    cycle = topology.find_lasting_cycle(_narrowed(one, stretches) for one in list_dependencies(session))
+    if cycle is None:
+        return None
+    statement = select(NetworkElement.id, NetworkElement.ref).where(NetworkElement.id.in_(cycle))
+    refs = {row.id: row.ref for row in session.execute(statement)}
+    return [refs[key] for key in cycle]
+
+
+def _narrowed(
+    dependency: topology.Dependency, stretches: Mapping[int, tuple[int | None, int | None]]
+) -> topology.Dependency:
+    """The dependency, valid only while both its ends are."""
+    ends = [stretches[key] for key in (dependency.element, dependency.member) if key in stretches]
+    if not ends:
+        return dependency
+    starts = [start for start, _ in [*ends, (dependency.valid_from, None)] if start is not None]
+    stops = [stop for _, stop in [*ends, (None, dependency.valid_to)] if stop is not None]
+    return replace(dependency, valid_from=max(starts, default=None), valid_to=min(stops, default=None))
+
+
+def valid_at(row: Any, at: datetime) -> ColumnElement[bool]:
+    """Whether an element or dependency is valid at an instant."""
+    return and_(or_(row.valid_from.is_(None), row.valid_from <= at), or_(row.valid_to.is_(None), row.valid_to > at))
+
+
+def _unix(instant: datetime | None) -> int | None:
+    return None if instant is None else clock.to_unix(instant)
 
 
 def ids_above(elements: Select[Any]) -> Select[Any]:
@@ -95,14 +137,18 @@ def ids_above(elements: Select[Any]) -> Select[Any]:
 
 
 def related_ids(element_id: int) -> Select[tuple[int]]:
-    """A query for the ids of all elements above and below one, at any distance, itself included."""
+    """A query for the ids of all elements above and below one, at any distance, itself included.
+
+    By the dependencies that are valid now: those that were retired tie nothing together any more.
+    """
+    valid = valid_at(Dependency, clock.now())
     directions = []
     for name, here, there in (
         ("above", Dependency.member_id, Dependency.element_id),
         ("below", Dependency.element_id, Dependency.member_id),
     ):
         walk = select(NetworkElement.id).where(NetworkElement.id == element_id).cte(name, recursive=True)
-        directions.append(select(walk.union(select(there).join(walk, here == walk.c.id)).c.id))
+        directions.append(select(walk.union(select(there).join(walk, here == walk.c.id).where(valid)).c.id))
     both = union(*directions).subquery()
     return select(both.c.id)
 
@@ -115,11 +161,23 @@ def related_refs(session: Session, element_id: int) -> frozenset[str]:
     return frozenset(session.scalars(statement))
 
 
-def raise_version(session: Session, name: str) -> int:
-    """Count one change of the bulk data `name` (`base`, `inventory`, `presence`); returns the new version."""
+def lock_version(session: Session, name: str) -> int:
+    """The version of the bulk data `name`, locked to the end of the transaction: who changes the data takes turns."""
     session.execute(insert_ignoring(session, BulkState), {"name": name, "version": 0})
-    state = session.get_one(BulkState, name, with_for_update=True, populate_existing=True)
+    return session.get_one(BulkState, name, with_for_update=True, populate_existing=True).version
+
+
+def raise_version(session: Session, name: str, *, logged: bool = False) -> int:
+    """Count one change of the bulk data `name` (`base`, `inventory`, `presence`); returns the new version.
+
+    `logged`: the caller writes every line that the change touched to `base_changes`. Without that, nothing can be
+    brought up to date from the log, and what mirrors the data is made anew.
+    """
+    lock_version(session, name)
+    state = session.get_one(BulkState, name)
     state.version += 1
+    if not logged:
+        state.logged_from = state.version
     session.flush()
     return state.version
 

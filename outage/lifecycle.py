@@ -12,12 +12,28 @@ SERVICES: tuple[str, ...] = ("voice", "sms", "data")
 
 
 class IncidentStatus(StrEnum):
-    """Where an incident stands."""
+    """Where an incident stands; only planned work is announced before it is opened."""
 
+    ANNOUNCED = "announced"
     OPENED = "opened"
     RESTORED = "restored"
     CLOSED = "closed"
     DISMISSED = "dismissed"
+    MERGED = "merged"
+
+
+FROZEN: tuple[IncidentStatus, ...] = (IncidentStatus.CLOSED, IncidentStatus.DISMISSED, IncidentStatus.MERGED)
+"""What is final: the record of such an incident does not change any more."""
+
+VOID: tuple[IncidentStatus, ...] = (IncidentStatus.DISMISSED, IncidentStatus.MERGED)
+"""What counts for nothing: it was none, or another incident counts in its place."""
+
+
+class IncidentKind(StrEnum):
+    """What an incident is about: elements of the network, or a list of accounts whose bills are wrong."""
+
+    NETWORK = "network"
+    BILLING = "billing"
 
 
 class Severity(StrEnum):
@@ -52,16 +68,18 @@ class Degree(StrEnum):
 
 _ALLOWED: Mapping[IncidentStatus, tuple[IncidentStatus, ...]] = MappingProxyType(
     {
-        IncidentStatus.OPENED: (IncidentStatus.RESTORED, IncidentStatus.DISMISSED),
-        IncidentStatus.RESTORED: (IncidentStatus.OPENED, IncidentStatus.CLOSED),
+        IncidentStatus.ANNOUNCED: (IncidentStatus.OPENED, IncidentStatus.DISMISSED),
+        IncidentStatus.OPENED: (IncidentStatus.RESTORED, IncidentStatus.DISMISSED, IncidentStatus.MERGED),
+        IncidentStatus.RESTORED: (IncidentStatus.OPENED, IncidentStatus.CLOSED, IncidentStatus.MERGED),
         IncidentStatus.CLOSED: (),
         IncidentStatus.DISMISSED: (),
+        IncidentStatus.MERGED: (),
     }
 )
 
 
 def allowed_from(current: IncidentStatus) -> tuple[IncidentStatus, ...]:
-    """The statuses an incident may take next; none from `closed` and `dismissed`, which are final."""
+    """The statuses an incident may take next; none from those that are final (`FROZEN`)."""
     return _ALLOWED[current]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -22,6 +22,7 @@ class LineImpact:
 
     `services`: lost intervals in Unix seconds per service. `sighting_age`: how old, in seconds, the oldest sighting was
     that the evidence `present` rests on, when service was lost (0: seen during the loss); None for `served_by`.
+    `gross`: all that it lost, where other incidents or planned work counted a part of it that `services` leaves out.
     `facts`: the columns of `impact_sql.FACTS`, fees in minor units, `attributes` as a mapping.
     """
 
@@ -32,6 +33,7 @@ class LineImpact:
     sighting_age: int | None
     services: Mapping[str, IntervalSet]
     facts: Mapping[str, Any]
+    gross: Mapping[str, IntervalSet] | None = None
 
 
 def patterns_of(store: SnapshotStore, run: ImpactRun) -> dict[str, dict[str, IntervalSet]]:
@@ -48,8 +50,7 @@ def impact_of_line(store: SnapshotStore, run: ImpactRun, line_id: int) -> LineIm
     rows = table.to_pylist()
     if not rows:
         return None
-    patterns = _read_patterns(store, run, {rows[0]["pattern"]})
-    return _line(rows[0], patterns)
+    return _line(rows[0], _read_patterns(store, run, _keys(rows)))
 
 
 def sample_lines(store: SnapshotStore, run: ImpactRun, *, limit: int = 20) -> list[LineImpact]:
@@ -59,7 +60,7 @@ def sample_lines(store: SnapshotStore, run: ImpactRun, *, limit: int = 20) -> li
         for batch in file.iter_batches(batch_size=max(limit, 1), use_threads=False):
             rows = batch.slice(0, limit).to_pylist()
             break
-    patterns = _read_patterns(store, run, {row["pattern"] for row in rows}) if rows else {}
+    patterns = _read_patterns(store, run, _keys(rows)) if rows else {}
     return [_line(row, patterns) for row in rows]
 
 
@@ -71,6 +72,12 @@ def _read_patterns(store: SnapshotStore, run: ImpactRun, keys: set[str] | None) 
     for (pattern, service), spans in groupby(_spans(table), key=lambda span: span[:2]):
         patterns.setdefault(pattern, {})[service] = tuple((start, end) for _, _, start, end in spans)
     return patterns
+
+
+def _keys(rows: Iterable[Mapping[str, Any]]) -> set[str]:
+    # Runs that were written before others' time was left out have no column for what a line lost with it.
+    found = {row.get(name) for row in rows for name in ("pattern", "gross_pattern")}
+    return {key for key in found if key is not None}
 
 
 def _spans(table: Any) -> Iterator[tuple[str, str, int, int]]:
@@ -89,4 +96,5 @@ def _line(row: dict[str, Any], patterns: Mapping[str, Mapping[str, IntervalSet]]
         sighting_age=row["sighting_age"],
         services=patterns[row["pattern"]],
         facts=facts,
+        gross=None if row.get("gross_pattern") is None else patterns[row["gross_pattern"]],
     )

@@ -1,38 +1,22 @@
-"""From outages, sightings and the mirror to a run's two written snapshots and its counts, in one workspace."""
+"""From a run's inputs to its two written snapshots and its counts, in one workspace."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from foundation import clock
 from foundation.snapshots import SnapshotStore, Workspace, WrittenFile
-from outage import impact_sql
-from outage.intervals import IntervalSet, first, last, pattern_key
+from outage import evidence_sql, impact_sql
+from outage.netting import deduct
+from outage.run_inputs import RunInputs, contract_days_of, extent_of, lay_out
 
-Footprint = Mapping[tuple[int, str], IntervalSet]
-
-_LOST = pa.schema(
-    [("element_id", pa.int64()), ("bundle", pa.int64()), ("started_at", pa.int64()), ("ended_at", pa.int64())]
-)
-_HELD = pa.schema(
-    [("element_id", pa.int64()), ("pattern", pa.string()), ("first_at", pa.int64()), ("last_at", pa.int64())]
-)
-_HELD_PATTERNS = pa.schema(
-    [("pattern", pa.string()), ("service", pa.string()), ("started_at", pa.int64()), ("ended_at", pa.int64())]
-)
-_BUNDLES = pa.schema([("bundle", pa.int64()), ("service", pa.string()), ("quoted", pa.string())])
-_CONTRACT_DAYS = pa.schema([("zone", pa.string()), ("day", pa.date32()), ("starts_at", pa.int64())])
+_FEW_THREADS = 2
 _ROW_GROUP = 20_480
 """A sixth of the usual, for a page that looks one line up and has to decode a whole group."""
-_NO_SIGHTINGS = "SELECT NULL::BIGINT AS line_id, NULL::BIGINT AS element_id, NULL::BIGINT AS seen_at WHERE false"
 
 
 @dataclass(frozen=True)
@@ -44,126 +28,90 @@ class Written:
     counts: dict[str, Any]
 
 
-def write_run(
-    store: SnapshotStore, base: str, parts: Iterable[str], footprint: Footprint, *, hold_seconds: int
-) -> Written:
+def write_run(store: SnapshotStore, inputs: RunInputs) -> Written:
     """Write the lines that lost a service, and their patterns, as snapshots that no record names yet.
 
-    `base`: the mirror's id; `parts`: ids of the presence that can matter; `footprint`: Unix seconds per (element id,
-    service). Memory is the store's bound and does not grow with the lines. Raises NotFoundError when a file is missing.
+    Memory is the store's bound and does not grow with the lines. Raises NotFoundError when a file is missing.
     """
     with store.connect() as workspace:
-        _lay_out(workspace, store, base, tuple(parts), footprint)
-        _find_present(workspace, footprint, hold_seconds)
-        lines = store.write_query(workspace, "impact_lines", impact_sql.lines_sql(), row_group=_ROW_GROUP)
-        _check_lines(store, lines)
-        shapes = impact_sql.patterns_sql(store.source(lines.id))
-        patterns = store.write_query(workspace, "impact_patterns", shapes, row_group=_ROW_GROUP)
-        return Written(lines, patterns, _count(workspace, store.source(lines.id), store.source(patterns.id)))
+        lay_out(workspace, store, inputs)
+        find_lines(workspace, inputs)
+        if not inputs.deductions:
+            return _write(workspace, store, "gross")
+        deducted = deduct(workspace, store, inputs.deductions)
+        return _with_deducted(workspace, store, _write(workspace, store, "net"), deducted)
 
 
-def _lay_out(
-    workspace: Workspace, store: SnapshotStore, base: str, parts: tuple[str, ...], footprint: Footprint
-) -> None:
-    """Give the workspace every relation that impact_sql reads."""
-    workspace.execute(f"CREATE VIEW base AS FROM {store.source(base)}")
-    sightings = f"FROM {store.source(*parts)}" if parts else _NO_SIGHTINGS
-    workspace.execute(f"CREATE VIEW sightings AS {sightings}")
-    bundles = _bundles(footprint)
-    names = [(number, name, json.dumps(name)) for number, bundle in enumerate(bundles) for name in bundle]
-    _register(workspace, "bundles", _BUNDLES, names)
-    numbers = {bundle[0]: number for number, bundle in enumerate(bundles)}
-    lost = [
-        (element, numbers[service], *span)
-        for (element, service), out in footprint.items()
-        if service in numbers
-        for span in out
-    ]
-    _register(workspace, "lost", _LOST, lost)
-    users = {element for (element,) in workspace.fetch_rows(impact_sql.USERS_OF)}
-    _register_held(workspace, {key: out for key, out in footprint.items() if key[0] in users})
-    zones = [zone for (zone,) in workspace.fetch_rows(impact_sql.ZONES)]
-    _register(workspace, "contract_days", _CONTRACT_DAYS, _contract_days(zones, *_extent(footprint.values())))
+def find_lines(workspace: Workspace, inputs: RunInputs) -> None:
+    """Make `gross` and `shapes`: the lines with all that they lost, and the intervals of their patterns.
+
+    `gross` is a view with the columns line_id, account_id, pattern, evidence, sighting_age, first_at, last_at and
+    `impact_sql.FACTS`; `shapes` a table of pattern, service, started_at, ended_at. A later step that takes time away
+    adds its patterns to `shapes` and makes another relation with the columns of `gross` for `_write` to read.
+    """
+    first_at, last_at = extent_of(inputs.footprint.values())
+    workspace.execute(impact_sql.stays_sql(), [first_at - inputs.hold_seconds, last_at])
+    workspace.execute(impact_sql.presences_sql(), [inputs.hold_seconds])
+    any_said = bool(inputs.declared or inputs.listed)
+    for statement, wants_extent in evidence_sql.claims_sql(any_said=any_said):
+        workspace.execute(statement, inputs.extent if wants_extent else ())
+    for statement in impact_sql.found_sql():
+        workspace.execute(statement)
+    if inputs.areas:
+        workspace.execute(evidence_sql.away_sql(), [inputs.hold_seconds])
+    workspace.execute(impact_sql.gross_sql(*contract_days_of(inputs), with_homes=bool(inputs.areas)))
 
 
-def _bundles(footprint: Footprint) -> list[list[str]]:
-    """The services, those together that every element loses at the same times."""
-    per_service: dict[str, dict[int, IntervalSet]] = {}
-    for (element, service), out in sorted(footprint.items()):
-        per_service.setdefault(service, {})[element] = out
-    bundles: list[list[str]] = []
-    for service, losses in sorted(per_service.items()):
-        for bundle in bundles:
-            if per_service[bundle[0]] == losses:
-                bundle.append(service)
-                break
-        else:
-            bundles.append([service])
-    return bundles
+def _write(workspace: Workspace, store: SnapshotStore, relation: str) -> Written:
+    """Write the lines of a relation like `gross`, the patterns they use, and count them."""
+    lines = _write_lines(workspace, store, relation)
+    shapes = impact_sql.patterns_sql(store.source(lines.id))
+    patterns = store.write_query(workspace, "impact_patterns", shapes, row_group=_ROW_GROUP)
+    return Written(lines, patterns, _count(workspace, store.source(lines.id), store.source(patterns.id)))
 
 
-def _register_held(workspace: Workspace, held: Footprint) -> None:
-    per_element: dict[int, dict[str, IntervalSet]] = {}
-    for (element, service), out in held.items():
-        per_element.setdefault(element, {})[service] = out
-    keys = {element: pattern_key(services) for element, services in per_element.items()}
-    extents = [(element, keys[element], *_extent(services.values())) for element, services in per_element.items()]
-    _register(workspace, "held", _HELD, extents)
-    shapes = {keys[element]: services for element, services in per_element.items()}
-    spans = [(key, service, *span) for key, shape in shapes.items() for service, out in shape.items() for span in out]
-    _register(workspace, "held_patterns", _HELD_PATTERNS, spans)
+def _with_deducted(workspace: Workspace, store: SnapshotStore, written: Written, deducted: dict[str, Any]) -> Written:
+    """Add to the counts what was left out, and how many lines left the run by it."""
+    ((shortened,),) = workspace.fetch_rows(impact_sql.shortened_sql(store.source(written.lines.id)))
+    told = {"lines": deducted["lines"], "lines_gone": deducted["lines"] - shortened, **deducted}
+    return replace(written, counts={**written.counts, "deducted": told})
 
 
-def _find_present(workspace: Workspace, footprint: Footprint, hold_seconds: int) -> None:
-    """Make `present` and `shapes`: who was where service was lost, line by line."""
-    first_at, last_at = _extent(footprint.values())
-    workspace.execute(impact_sql.stays_sql(), [first_at - hold_seconds, last_at])
-    for statement, wants_hold in impact_sql.present_sql():
-        workspace.execute(statement, [hold_seconds] if wants_hold else [])
+def _write_lines(workspace: Workspace, store: SnapshotStore, relation: str) -> WrittenFile:
+    """Write the lines in the order of line_id, sorted only if they do not come in that order by themselves."""
+    # A mirror that was made whole is in order, and one thread keeps it through all joins: less work than a sort, which
+    # more than two threads do in less time.
+    if store.threads <= _FEW_THREADS:
+        workspace.execute("SET threads = 1")
+        lines = store.write_query(workspace, "impact_lines", impact_sql.lines_sql(relation), row_group=_ROW_GROUP)
+        workspace.execute(f"SET threads = {store.threads}")
+        if _is_in_order(store, lines):
+            return lines
+        store.path(lines.id).unlink()
+    in_order = impact_sql.lines_sql(relation, in_order=True)
+    lines = store.write_query(workspace, "impact_lines", in_order, row_group=_ROW_GROUP)
+    if not _is_in_order(store, lines):
+        raise AssertionError(f"impact run {lines.id} has a line twice")
+    return lines
 
 
-def _register(workspace: Workspace, name: str, schema: pa.Schema, rows: Iterable[tuple[Any, ...]]) -> None:
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
-    workspace.register_arrow(name, pa.Table.from_arrays(arrays, schema=schema))
-
-
-def _extent(sets: Iterable[IntervalSet]) -> tuple[int, int]:
-    """First lost and last restored over all the sets; (0, 0) for nothing at all."""
-    filled = [out for out in sets if out]
-    firsts = [instant for out in filled if (instant := first(out)) is not None]
-    lasts = [instant for out in filled if (instant := last(out)) is not None]
-    return min(firsts, default=0), max(lasts, default=0)
-
-
-def _contract_days(zones: Iterable[str], first_at: int, last_at: int) -> list[tuple[str, date, int]]:
-    """When each local day around `[first_at, last_at)` starts in each zone."""
-    # Two days more on either side: no zone's calendar is further from UTC's.
-    start = clock.from_unix(first_at).date() - timedelta(days=2)
-    days = [start + timedelta(days=number) for number in range((last_at - first_at) // 86_400 + 6)]
-    places = [(zone, clock.parse_zone(zone, where="subscriber's zone")) for zone in zones]
-    return [
-        (zone, day, clock.to_unix(datetime.combine(day, time(), place).astimezone(UTC)))
-        for zone, place in places
-        for day in days
-    ]
-
-
-def _check_lines(store: SnapshotStore, lines: WrittenFile) -> None:
-    """Each line stands in the run once, and in order, by which a single line is found quickly."""
+def _is_in_order(store: SnapshotStore, lines: WrittenFile) -> bool:
+    """Whether each line stands in the run once, and in order, by which a single line is found quickly."""
     before = pa.array([], pa.int64())
     with pq.ParquetFile(store.path(lines.id)) as file:
         for batch in file.iter_batches(columns=["line_id"]):
             ids = pa.concat_arrays([before, batch.column(0)])
             if len(ids) > 1 and not pc.all(pc.less(ids[:-1], ids[1:])).as_py():
-                raise AssertionError(f"impact run {lines.id} has a line twice or out of order")
+                return False
             before = ids[-1:]
+    return True
 
 
 def _count(workspace: Workspace, lines: str, patterns: str) -> dict[str, Any]:
     ((line_count, accounts, pattern_count),) = workspace.fetch_rows(impact_sql.totals_sql(lines))
     ((user_seconds,),) = workspace.fetch_rows(impact_sql.user_seconds_sql(lines, patterns))
-    return {
+    ((contradicted,),) = workspace.fetch_rows(evidence_sql.CONTRADICTED)
+    counts = {
         "lines": line_count,
         "accounts": accounts,
         "patterns": pattern_count,
@@ -174,3 +122,4 @@ def _count(workspace: Workspace, lines: str, patterns: str) -> dict[str, Any]:
         },
         "evidence": dict(workspace.fetch_rows(impact_sql.evidence_sql(lines))),
     }
+    return {**counts, "contradicted": contradicted} if contradicted else counts

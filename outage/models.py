@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from foundation.db import Base, Document, Instant, Key, choice
-from outage.lifecycle import CauseClass, Degree, IncidentStatus, Severity
+from outage.lifecycle import CauseClass, Degree, IncidentKind, IncidentStatus, Severity
 
 
 class NetworkElement(Base):
@@ -32,16 +32,21 @@ class NetworkElement(Base):
 
 
 class Dependency(Base):
-    """`element` needs one of the members of its redundancy group; services None means all of them."""
+    """`element` needs one of the members of its redundancy group; services None means all of them.
+
+    One that was retired and came back has a row per stretch of validity.
+    """
 
     __tablename__ = "dependencies"
-    __table_args__ = (UniqueConstraint("element_id", "group", "member_id"),)
+    __table_args__ = (UniqueConstraint("element_id", "group", "member_id", "valid_from"),)
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     element_id: Mapped[int] = mapped_column(ForeignKey("network_elements.id"))
     group: Mapped[str] = mapped_column(String(64))
     member_id: Mapped[int] = mapped_column(ForeignKey("network_elements.id"), index=True)
     services: Mapped[list[str] | None] = mapped_column(Document)
+    valid_from: Mapped[datetime | None] = mapped_column(Instant)
+    valid_to: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class Account(Base):
@@ -79,6 +84,7 @@ class Subscriber(Base):
     contract_started_on: Mapped[date | None]
     contract_ended_on: Mapped[date | None]
     served_by_id: Mapped[int | None] = mapped_column(ForeignKey("network_elements.id"), index=True)
+    home_area: Mapped[str | None] = mapped_column(String(64))
     attributes: Mapped[dict[str, Any]] = mapped_column(Document)
 
 
@@ -94,7 +100,11 @@ class AttributeDefinition(Base):
 
 
 class BulkState(Base):
-    """Version of bulk data (`base`: accounts and subscribers; `inventory`; `presence`), raised by each change."""
+    """Version of bulk data (`base`: accounts and subscribers; `inventory`; `presence`), raised by each change.
+
+    `snapshot_id` mirrors `snapshot_version`, alone or as a layer over `whole_id`, which mirrors `whole_version` alone.
+    All lines that changes after `logged_from` touched stand in `base_changes`.
+    """
 
     __tablename__ = "bulk_states"
 
@@ -102,20 +112,32 @@ class BulkState(Base):
     version: Mapped[int]
     snapshot_id: Mapped[str | None] = mapped_column(ForeignKey("snapshots.id"))
     snapshot_version: Mapped[int | None]
+    logged_from: Mapped[int] = mapped_column(default=0)
+    whole_id: Mapped[str | None] = mapped_column(ForeignKey("snapshots.id"))
+    whole_version: Mapped[int | None]
 
 
 class PresencePart(Base):
-    """One imported part of presence (sightings of lines on cells), a snapshot; forgetting is deleting parts."""
+    """One imported part of presence on cells, a snapshot of one UTC day; forgetting is deleting parts.
+
+    `kind`: sighting, or interval for ready ones, which stand on the day they start.
+    """
 
     __tablename__ = "presence_parts"
 
     snapshot_id: Mapped[str] = mapped_column(ForeignKey("snapshots.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    day: Mapped[date] = mapped_column(index=True)
     seen_from: Mapped[datetime] = mapped_column(Instant, index=True)
     seen_to: Mapped[datetime] = mapped_column(Instant, index=True)
 
 
 class Incident(Base):
-    """What people work on: status, owner, severity, timeline; it has outages."""
+    """What people work on: status, owner, severity, timeline; it has outages, unless its kind is billing.
+
+    `announced_end_at`: when planned work was announced to end. `overrun_of_id`: the planned work that this incident is
+    the overrun of. `merged_into_id`: the incident that counts in its place.
+    """
 
     __tablename__ = "incidents"
 
@@ -132,6 +154,12 @@ class Incident(Base):
     opened_by: Mapped[str] = mapped_column(String(64))
     opened_at: Mapped[datetime] = mapped_column(Instant)
     owner: Mapped[str | None] = mapped_column(String(64))
+    kind: Mapped[IncidentKind] = mapped_column(
+        choice(IncidentKind), default=IncidentKind.NETWORK, server_default=IncidentKind.NETWORK.value
+    )
+    announced_end_at: Mapped[datetime | None] = mapped_column(Instant)
+    overrun_of_id: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"))
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"))
 
 
 class Outage(Base):
@@ -210,3 +238,95 @@ class ImpactRun(Base):
     counts: Mapped[dict[str, Any]] = mapped_column(Document)
     measured_by: Mapped[str] = mapped_column(String(64))
     measured_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class InventoryChange(Base):
+    """One element or dependency that an import added, changed or retired; append-only.
+
+    `version`: the inventory's version that the import made. `before` and `after`: the values, instants in Unix seconds.
+    """
+
+    __tablename__ = "inventory_changes"
+    __table_args__ = (Index("ix_inventory_changes_version", "version", "subject", "change"),)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    version: Mapped[int]
+    at: Mapped[datetime] = mapped_column(Instant, index=True)
+    actor: Mapped[str] = mapped_column(String(64))
+    file: Mapped[str] = mapped_column(String(256))
+    subject: Mapped[str] = mapped_column(String(16))
+    ref: Mapped[str] = mapped_column(String(384), index=True)
+    change: Mapped[str] = mapped_column(String(16))
+    before: Mapped[dict[str, Any] | None] = mapped_column(Document)
+    after: Mapped[dict[str, Any] | None] = mapped_column(Document)
+
+
+class NumberRange(Base):
+    """The numbers `first` to `last` (both in it; kind imsi or msisdn) that an element holds while it is valid."""
+
+    __tablename__ = "number_ranges"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    first: Mapped[str] = mapped_column(String(16))
+    last: Mapped[str] = mapped_column(String(16))
+    element_id: Mapped[int] = mapped_column(ForeignKey("network_elements.id"), index=True)
+    valid_from: Mapped[datetime | None] = mapped_column(Instant)
+    valid_to: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Declaration(Base):
+    """A customer's word that a line was without services in an incident; None times: the incident's own."""
+
+    __tablename__ = "declarations"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id"), index=True)
+    subscriber_id: Mapped[int] = mapped_column(ForeignKey("subscribers.id"), index=True)
+    services: Mapped[list[str]] = mapped_column(Document)
+    started_at: Mapped[datetime | None] = mapped_column(Instant)
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    declared_at: Mapped[datetime] = mapped_column(Instant)
+    recorded_by: Mapped[str] = mapped_column(String(64))
+    recorded_at: Mapped[datetime] = mapped_column(Instant)
+    withdrawn_by: Mapped[str | None] = mapped_column(String(64))
+    withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Listing(Base):
+    """A file of accounts or lines that staff say an incident touched; its rows are a snapshot."""
+
+    __tablename__ = "listings"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id"), index=True)
+    snapshot_id: Mapped[str] = mapped_column(ForeignKey("snapshots.id"))
+    file: Mapped[str] = mapped_column(String(256))
+    uploaded_by: Mapped[str] = mapped_column(String(64))
+    uploaded_at: Mapped[datetime] = mapped_column(Instant)
+    withdrawn_by: Mapped[str | None] = mapped_column(String(64))
+    withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class DutyFiling(Base):
+    """A notice or report on an incident that a regulator was given; `reference`: what it answered, if anything."""
+
+    __tablename__ = "duty_filings"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id"), index=True)
+    regulator: Mapped[str] = mapped_column(String(32))
+    what: Mapped[str] = mapped_column(String(128))
+    filed_at: Mapped[datetime] = mapped_column(Instant)
+    reference: Mapped[str | None] = mapped_column(String(128))
+    recorded_by: Mapped[str] = mapped_column(String(64))
+    recorded_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class BaseChange(Base):
+    """A line whose row of the mirror a change of the base touched; `version`: the base's version that it made."""
+
+    __tablename__ = "base_changes"
+
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    line_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

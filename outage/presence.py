@@ -1,110 +1,172 @@
-"""Presence: sightings of lines on cells from CSV, kept as immutable parts."""
+"""Presence: where lines were seen or stayed, kept as immutable parts by UTC day, imported and forgotten."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
-import pyarrow as pa
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from foundation import clock
 from foundation.audit import write_audit
 from foundation.bulk import Progress
-from foundation.snapshots import SnapshotStore, catalogue
-from outage.column_checks import check_instant, text_of
-from outage.importing import Batch, Column, CsvFile, ImportResult, Refusal, Rejects
-from outage.inventory import raise_version
-from outage.models import NetworkElement, PresencePart, Subscriber
-from outage.msisdn import check_msisdn
+from foundation.db import Database
+from foundation.errors import InputError
+from foundation.snapshots import Snapshot, SnapshotStore, catalogue
+from outage.importing import ImportResult, Rejects
+from outage.inventory import current_version, raise_version
+from outage.models import BulkState, PresencePart
+from outage.presence_import import INTERVALS, SIGHTINGS, DayPart, PresenceForm, read_presence
+from outage.presence_sql import DAY_SECONDS
 
-COLUMNS = (
-    Column("msisdn", check_msisdn, distinct=True),
-    Column("cell", text_of(128)),
-    Column("seen_at", check_instant),
-)
-SCHEMA = pa.schema([("line_id", pa.int64()), ("element_id", pa.int64()), ("seen_at", pa.int64())])
-_CHUNK = 5_000
+FORGOTTEN = "presence_forgotten"
+"""The bulk state whose version is the first day, counted from 1970, of which presence has not been forgotten."""
+_NAMED = 12
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """Presence that was taken out of the records: its parts, whose files may be deleted once that is committed."""
+
+    parts: tuple[str, ...]
+    rows: int
 
 
 def import_sightings(
     session: Session,
     store: SnapshotStore,
-    csv: Path,
+    file: Path,
     *,
     actor: str,
     column_map: Mapping[str, str] | None = None,
     reject_dir: Path,
     progress: Progress | None = None,
 ) -> ImportResult:
-    """Write the sightings of a file (`COLUMNS`; seen_at with its offset) as one part, by line and element ids.
+    """Keep the sightings of a CSV or Parquet file: msisdn, cell, seen_at (with its offset), a part per UTC day.
 
-    The part is named by its content, so the same file twice adds nothing. Rows that name a line or cell the records
-    do not know are rejected. The numbers themselves are not kept. Raises InputError for a file that is not what it
-    should be.
+    Parts are named by their content, so that the same file twice adds nothing; a sighting twice in a file counts once.
+    Rows that name a line or cell the records do not know are rejected. The numbers themselves are not kept. Raises
+    InputError for a file that is not what it should be.
     """
-    cells = {row.ref: row.id for row in session.execute(select(NetworkElement.ref, NetworkElement.id))}
-    span = _Span()
-    with CsvFile(csv, COLUMNS, column_map=column_map) as file, Rejects(csv, reject_dir) as rejects:
-        batches = _resolved(session, file.batches(rejects, progress), cells)
-        written = store.write_batches("presence", SCHEMA, span.watch(batches))
-    is_new = written.rows > 0 and session.get(PresencePart, written.id) is None
-    if is_new:
-        session.add(
-            PresencePart(
-                snapshot_id=catalogue(session, written),
-                seen_from=clock.from_unix(span.first),
-                seen_to=clock.from_unix(span.last),
-            )
+    return _import(session, store, file, SIGHTINGS, actor, column_map, reject_dir, progress)
+
+
+def import_intervals(
+    session: Session,
+    store: SnapshotStore,
+    file: Path,
+    *,
+    actor: str,
+    column_map: Mapping[str, str] | None = None,
+    reject_dir: Path,
+    progress: Progress | None = None,
+) -> ImportResult:
+    """Keep ready intervals of presence: msisdn, cell, started_at, ended_at; otherwise as `import_sightings`.
+
+    A part holds what starts on its day.
+    """
+    return _import(session, store, file, INTERVALS, actor, column_map, reject_dir, progress)
+
+
+def parts_between(session: Session, kind: str, first: int, last: int) -> tuple[str, ...]:
+    """The parts of a kind that hold anything from `first` to `last`, both in it, Unix seconds."""
+    overlapping = select(PresencePart.snapshot_id).where(
+        PresencePart.kind == kind,
+        PresencePart.seen_to >= clock.from_unix(first),
+        PresencePart.seen_from <= clock.from_unix(last),
+    )
+    return tuple(session.scalars(overlapping.order_by(PresencePart.snapshot_id)))
+
+
+def forget_presence(session: Session, *, older_than_days: int, actor: str) -> Forgotten:
+    """Take out of the records all parts of days that ended more than so many days ago.
+
+    What started on such a day goes, even if it lasted longer. The files are still there until the caller has committed
+    and called `delete_files`, or the store is swept. Raises InputError unless the days are 1 or more.
+    """
+    if older_than_days < 1:
+        raise InputError("not a number of days", where="days", value=older_than_days, accepted="1 or more")
+    kept_from = clock.now().date() - timedelta(days=older_than_days)
+    old = select(PresencePart.snapshot_id).where(PresencePart.day < kept_from)
+    parts = tuple(session.scalars(old.order_by(PresencePart.snapshot_id)))
+    _move_forgotten(session, clock.to_unix(clock.now()) // DAY_SECONDS - older_than_days)
+    if not parts:
+        return Forgotten((), 0)
+    rows = sum(
+        session.scalars(
+            select(Snapshot.rows)
+            .join(PresencePart, PresencePart.snapshot_id == Snapshot.id)
+            .where(PresencePart.day < kept_from)
         )
+    )
+    session.execute(delete(PresencePart).where(PresencePart.day < kept_from))
+    for part in parts:
+        session.execute(delete(Snapshot).where(Snapshot.id == part))
+    version = raise_version(session, "presence")
+    after = {"parts": len(parts), "rows": rows, "kept from": kept_from.isoformat()}
+    write_audit(session, actor=actor, action="presence forgotten", subject=f"presence:{version}", after=after)
+    return Forgotten(parts, rows)
+
+
+def delete_files(store: SnapshotStore, parts: Iterable[str]) -> None:
+    """Delete the files of forgotten parts; only after the records that named them are gone."""
+    for part in parts:
+        (store.directory / f"{part}.parquet").unlink(missing_ok=True)
+
+
+def forget_old_presence(database: Database, store: SnapshotStore, *, older_than_days: int, actor: str) -> Forgotten:
+    """Forget presence in a transaction of its own, then delete its files; for a job, which may run twice."""
+    with database.transaction() as session:
+        forgotten = forget_presence(session, older_than_days=older_than_days, actor=actor)
+    delete_files(store, forgotten.parts)
+    return forgotten
+
+
+def _import(
+    session: Session,
+    store: SnapshotStore,
+    file: Path,
+    form: PresenceForm,
+    actor: str,
+    column_map: Mapping[str, str] | None,
+    reject_dir: Path,
+    progress: Progress | None,
+) -> ImportResult:
+    with Rejects(file, reject_dir) as rejects:
+        found = read_presence(session, store, file, form, rejects, column_map=column_map, progress=progress)
+    new = [part for part in found.parts if session.get(PresencePart, part.written.id) is None]
+    for part in new:
+        _add(session, form, part)
+    added = sum(part.written.rows for part in new)
+    if new:
         version = raise_version(session, "presence")
-        after = {"file": csv.name, "sightings": written.rows, "rejected": rejects.rows, "snapshot": written.id}
-        write_audit(session, actor=actor, action="sightings imported", subject=f"presence:{version}", after=after)
-    added = written.rows if is_new else 0
-    return ImportResult(str(csv), file.read, added, 0, written.rows - added, rejects.rows, rejects.written)
+        after = {"file": file.name, f"{form.kind}s": added, "rejected": rejects.rows, "parts": _named(new)}
+        write_audit(session, actor=actor, action=f"{form.kind}s imported", subject=f"presence:{version}", after=after)
+    unchanged = found.good - added
+    return ImportResult(str(file), found.read, added, 0, unchanged, rejects.rows, rejects.written)
 
 
-class _Span:
-    """The first and the last instant of the sightings that pass by."""
-
-    def __init__(self) -> None:
-        self.first = 2**62
-        self.last = 0
-
-    def watch(self, batches: Iterable[list[tuple[int, int, int]]]) -> Iterator[pa.RecordBatch]:
-        for rows in batches:
-            if not rows:
-                continue
-            columns = list(zip(*rows, strict=True))
-            self.first = min(self.first, *columns[2])
-            self.last = max(self.last, *columns[2])
-            arrays = [pa.array(values, type=field.type) for values, field in zip(columns, SCHEMA, strict=True)]
-            yield pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
-
-
-def _resolved(
-    session: Session, batches: Iterable[Batch], cells: Mapping[str, int]
-) -> Iterator[list[tuple[int, int, int]]]:
-    """Rows of ids in the place of numbers and refs; what the records do not know is refused."""
-    for batch in batches:
-        numbers, refs, seen = (batch.values[column.name] for column in COLUMNS)
-        lines = _line_ids(session, {number for number in numbers if type(number) is not Refusal})
-        for position in list(batch.good()):
-            if numbers[position] not in lines:
-                batch.refuse(position, "msisdn", numbers[position], "unknown line; accepted: one in the customer base")
-            if refs[position] not in cells:
-                reason = "unknown network element; accepted: a ref from the inventory"
-                batch.refuse(position, "cell", refs[position], reason)
-        yield [(lines[numbers[at]], cells[refs[at]], seen[at]) for at in batch.good()]
-
-
-def _line_ids(session: Session, numbers: Iterable[str]) -> dict[str, int]:
-    wanted = list(numbers)
-    found: dict[str, int] = {}
-    for start in range(0, len(wanted), _CHUNK):
-        statement = select(Subscriber.msisdn, Subscriber.id).where(
-            Subscriber.msisdn.in_(wanted[start : start + _CHUNK])
+def _add(session: Session, form: PresenceForm, part: DayPart) -> None:
+    session.add(
+        PresencePart(
+            snapshot_id=catalogue(session, part.written),
+            kind=form.kind,
+            day=clock.from_unix(part.day * DAY_SECONDS).date(),
+            seen_from=clock.from_unix(part.first),
+            seen_to=clock.from_unix(part.last),
         )
-        found.update((row.msisdn, row.id) for row in session.execute(statement))
-    return found
+    )
+
+
+def _named(parts: list[DayPart]) -> list[str]:
+    return [part.written.id for part in parts[:_NAMED]]
+
+
+def _move_forgotten(session: Session, day: int) -> None:
+    if current_version(session, FORGOTTEN) >= day:
+        return
+    raise_version(session, FORGOTTEN)
+    session.execute(update(BulkState).where(BulkState.name == FORGOTTEN).values(version=day))

@@ -89,6 +89,14 @@ def latest_run(session: Session, incident_id: int) -> ImpactRun | None:
     return session.scalars(statement.limit(1)).one_or_none()
 
 
+def list_runs(session: Session, ref: str) -> list[ImpactRun]:
+    """All impact runs of an incident, first to last; raises NotFoundError."""
+    incident = get_incident(session, ref)
+    return list(
+        session.scalars(select(ImpactRun).where(ImpactRun.incident_id == incident.id).order_by(ImpactRun.number))
+    )
+
+
 def get_run(session: Session, incident_id: int, number: int | None = None) -> ImpactRun:
     """A run of an incident by its number, the latest without one; raises NotFoundError."""
     if number is None:
@@ -101,6 +109,16 @@ def get_run(session: Session, incident_id: int, number: int | None = None) -> Im
             "no such impact run", where="run", value=number, accepted="one made by `outage impact` for this incident"
         )
     return run
+
+
+def services_lost_by(session: Session, incident: Incident, element: str) -> list[str]:
+    """The services of which an incident has outages on the element of that reference, by name."""
+    statement = (
+        select(Outage.service)
+        .join(NetworkElement, NetworkElement.id == Outage.element_id)
+        .where(Outage.incident_id == incident.id, NetworkElement.ref == element)
+    )
+    return sorted(session.scalars(statement.distinct()))
 
 
 def find_subscriber(session: Session, msisdn: str) -> Subscriber | None:

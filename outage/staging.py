@@ -65,12 +65,15 @@ def staged(connection: Connection, table: Table) -> Iterator[None]:
 
 
 def index_staged(connection: Connection, table: Table, *names: str) -> None:
-    """Index columns of a filled staging table and let the database learn its size."""
+    """Make a filled staging table quick to join by these columns."""
+    if connection.dialect.name == "postgresql":
+        # It joins and groups by hashing; it only has to learn how many rows and values there are.
+        columns = ", ".join(f'"{name}"' for name in ("line", *names))
+        connection.execute(text(f'ANALYZE "{table.name}" ({columns})'))
+        return
     for name in names:
         # Not an Index object: that would join the table's definition and be made again before the rows.
         connection.execute(text(f'CREATE INDEX "{table.name}_{name}" ON "{table.name}" ("{name}", line)'))
-    if connection.dialect.name == "postgresql":
-        connection.execute(text(f'ANALYZE "{table.name}"'))
 
 
 def reject_lines(
@@ -130,6 +133,24 @@ def load_changes(
     )
     added = insert_selected(connection, target, list(new), missing)
     return added, changed
+
+
+def find_changes(
+    target: Table,
+    source: FromClause,
+    *,
+    keys: Sequence[str],
+    values: Mapping[str, ColumnElement[Any]],
+    differs: Mapping[str, ColumnElement[bool]] | None = None,
+) -> Select[Any]:
+    """A query for `source.line` of what `load_changes` would add or change; `target` is outer joined to it."""
+    same = and_(*(target.c[key] == source.c[key] for key in keys))
+    unlike = {**{name: target.c[name].is_distinct_from(value) for name, value in values.items()}, **(differs or {})}
+    return (
+        select(source.c.line)
+        .select_from(source.outerjoin(target, same))
+        .where(or_(target.c.id.is_(None), *unlike.values()))
+    )
 
 
 def insert_selected(connection: Connection, target: Table, names: Sequence[str], found: Select[Any]) -> int:

@@ -8,18 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Connection,
-    Date,
-    Integer,
-    String,
-    func,
-    literal,
-    literal_column,
-    select,
-)
+from sqlalchemy import BigInteger, Connection, Date, Integer, String, literal, select
 from sqlalchemy.orm import Session
 
 from foundation.audit import write_audit
@@ -38,19 +27,20 @@ from outage.column_checks import (
     text_of,
     word_of,
 )
+from outage.column_shapes import plain_imsi, plain_msisdn, plain_text
 from outage.importing import Batch, Column, CsvFile, ImportResult, Refusal, Rejects, remembered
-from outage.inventory import raise_version
-from outage.models import Account, AttributeDefinition, NetworkElement, Subscriber
+from outage.models import AttributeDefinition, NetworkElement, Subscriber
 from outage.msisdn import check_imsi, check_msisdn
-from outage.staging import doubles, index_staged, load_changes, reject_lines, staged, staging_table, table_of
+from outage.staging import doubles, index_staged, reject_lines, staged, staging_table, table_of
+from outage.subscriber_load import line_load
 
 ATTRIBUTE_PREFIX = "attribute:"
 FEES = ("fee_list", "fee_discounted", "fee_service", "fee_device")
 COLUMNS = (
-    Column("msisdn", check_msisdn, distinct=True),
-    Column("imsi", check_imsi, distinct=True),
-    Column("account", text_of(64), distinct=True),
-    Column("account_name", text_of(256), required=False, distinct=True),
+    Column("msisdn", check_msisdn, shape=plain_msisdn),
+    Column("imsi", check_imsi, shape=plain_imsi),
+    Column("account", text_of(64), shape=plain_text(64)),
+    Column("account_name", text_of(256), required=False, shape=plain_text(256)),
     Column("account_parent", optional(text_of(64)), required=False),
     Column("currency", lambda raw: check_currency(raw.strip())),
     Column("plan", text_of(64)),
@@ -64,6 +54,7 @@ COLUMNS = (
     Column("contract_started_on", optional(check_date), required=False),
     Column("contract_ended_on", optional(check_date), required=False),
     Column("served_by", optional(text_of(128)), required=False),
+    Column("home_area", optional(text_of(64)), required=False),
 )
 _STAGED = staging_table(
     "staged_subscribers",
@@ -87,6 +78,7 @@ _STAGED = staging_table(
     contract_started_on=Date,
     contract_ended_on=Date,
     served_by_id=Integer,
+    home_area=String,
     attributes=Document,
 )
 _AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
@@ -121,12 +113,14 @@ def import_subscribers(
         _reject_doubles(connection, rejects)
         reject_account_conflicts(connection, _STAGED, rejects, file.present)
         accounts_added, accounts_changed = load_accounts(connection, _STAGED, file.present, str(csv))
-        added, changed = _load_lines(connection, names)
+        with line_load(session, _STAGED, names) as load:
+            added, changed = load.run()
+            any_change = accounts_added + accounts_changed + added + changed > 0
+            version = load.raise_version() if any_change else None
     unchanged = file.read - rejects.rows - added - changed
     details = {"accounts added": accounts_added, "accounts changed": accounts_changed}
     result = ImportResult(str(csv), file.read, added, changed, unchanged, rejects.rows, rejects.written, details)
-    if result.changes:
-        version = raise_version(session, "base")
+    if version is not None:
         after = {"file": csv.name, "added": added, "changed": changed, "rejected": rejects.rows, **details}
         write_audit(session, actor=actor, action="subscribers imported", subject=f"base:{version}", after=after)
     return result
@@ -169,7 +163,8 @@ def _checked(batches: Iterable[Batch], elements: Mapping[str, int]) -> Iterator[
         currencies = batch.values["currency"]
         for fee in FEES:
             amounts = read_fee(zip(batch.values[fee], currencies, strict=True))
-            _refuse_faulty(batch, fee, amounts, batch.values[fee])
+            if Refusal in set(map(type, amounts)):
+                _refuse_faulty(batch, fee, amounts, batch.values[fee])
             batch.values[f"{fee}_minor"] = amounts
         if "served_by" in batch.values:
             _resolve(batch, elements)
@@ -198,6 +193,8 @@ def _resolve(batch: Batch, elements: Mapping[str, int]) -> None:
     refs = batch.values["served_by"]
     ids = [None if ref is None else elements.get(ref) for ref in refs]
     batch.values["served_by_id"] = ids
+    if ids.count(None) == refs.count(None):
+        return
     for position, (ref, key) in enumerate(zip(refs, ids, strict=True)):
         if key is None and ref is not None and type(ref) is not Refusal:
             batch.refuse(position, "served_by", ref, "unknown network element; accepted: a ref from the inventory")
@@ -238,39 +235,3 @@ def _reject_doubles(connection: Connection, rejects: Rejects) -> None:
         .order_by(_STAGED.c.line)
     )
     reject_lines(connection, _STAGED, rejects, "imsi", taken)
-
-
-def _load_lines(connection: Connection, names: Sequence[str]) -> tuple[int, int]:
-    account = table_of(Account)
-    source = (
-        select(_STAGED, account.c.id.label("account_id")).join(account, account.c.ref == _STAGED.c.account).subquery()
-    )
-    own = [name for name in names if name in _subscribers.c and name not in ("msisdn", "attributes")]
-    values: dict[str, ColumnElement[Any]] = {name: source.c[name] for name in [*own, "account_id"]}
-    new, kept, empty = _merged(connection, source.c.attributes)
-    if "attributes" not in names:
-        return load_changes(
-            connection, _subscribers, source, keys=["msisdn"], values=values, defaults={"attributes": empty}
-        )
-    return load_changes(
-        connection,
-        _subscribers,
-        source,
-        keys=["msisdn"],
-        values={**values, "attributes": new},
-        differs={"attributes": new.is_distinct_from(kept)},
-        defaults={"attributes": _merged(connection, source.c.attributes, onto_nothing=True)[0]},
-    )
-
-
-def _merged(
-    connection: Connection, attributes: ColumnElement[Any], *, onto_nothing: bool = False
-) -> tuple[ColumnElement[Any], ColumnElement[Any], ColumnElement[Any]]:
-    """The recorded attributes with those of the file put over them, the recorded alone, and none, in one JSON form."""
-    if connection.dialect.name == "postgresql":
-        empty: ColumnElement[Any] = literal_column("'{}'::jsonb")
-        kept: ColumnElement[Any] = _subscribers.c.attributes
-        return func.jsonb_strip_nulls(attributes if onto_nothing else kept.op("||")(attributes)), kept, empty
-    empty = literal("{}", String)
-    kept = func.json(_subscribers.c.attributes)
-    return func.json_patch(empty if onto_nothing else _subscribers.c.attributes, attributes), kept, empty

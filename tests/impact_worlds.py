@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -11,26 +11,33 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from foundation import clock
-from foundation.snapshots import SnapshotStore, catalogue
+from foundation.snapshots import SnapshotStore, WrittenFile, catalogue
 from outage.inventory import raise_version
 from outage.lifecycle import CauseClass, Degree, IncidentStatus, Severity
 from outage.models import (
     Account,
+    Declaration,
     Dependency,
     ImpactRun,
     Incident,
+    Listing,
     NetworkElement,
+    NumberRange,
     Outage,
     PresencePart,
     Subscriber,
     TimelineEntry,
 )
+from outage.run_inputs import CLAIM_SCHEMA
 
 START = datetime(2012, 7, 11, 22, 0, tzinfo=UTC)
 """Two hours before midnight UTC, one before midnight in London: dates of contracts matter."""
 
 SERVICES = ("voice", "sms", "data")
 SIGHTINGS = pa.schema([("line_id", pa.int64()), ("element_id", pa.int64()), ("seen_at", pa.int64())])
+VISITS = pa.schema(
+    [("line_id", pa.int64()), ("element_id", pa.int64()), ("started_at", pa.int64()), ("ended_at", pa.int64())]
+)
 
 
 def at(minute: int) -> datetime:
@@ -45,15 +52,17 @@ def seconds(minute: int) -> int:
 
 def clear(session: Session) -> None:
     """Empty the world."""
-    tables = (ImpactRun, TimelineEntry, Outage, Incident, PresencePart, Subscriber, Account, Dependency, NetworkElement)
-    for table in tables:
+    said = (Declaration, Listing)
+    network = (NumberRange, Subscriber, Account, Dependency, NetworkElement)
+    for table in (ImpactRun, TimelineEntry, *said, Outage, Incident, PresencePart, *network):
         session.execute(delete(table))
 
 
-def add_elements(session: Session, *ids: int) -> None:
-    """Elements that carry all services."""
+def add_elements(session: Session, *ids: int, area: str | None = None) -> None:
+    """Cells that carry all services."""
     for number in ids:
         element = NetworkElement(id=number, ref=f"E{number}", kind="cell", name=f"E{number}", services=list(SERVICES))
+        element.area = area
         session.add(element)
     session.flush()
     raise_version(session, "inventory")
@@ -156,13 +165,72 @@ def add_outage(
 
 def add_sightings(session: Session, store: SnapshotStore, sightings: Iterable[tuple[int, int, int]]) -> None:
     """A part of presence from rows of line, element, minute."""
-    rows = [(line, element, seconds(minute)) for line, element, minute in sightings]
+    _add_part(session, store, "sighting", SIGHTINGS, [(*row[:2], seconds(row[2])) for row in sightings])
+
+
+def add_visits(session: Session, store: SnapshotStore, visits: Iterable[tuple[int, int, int, int]]) -> None:
+    """A part of ready intervals from rows of line, element, first minute, minute after the last."""
+    rows = [(*row[:2], seconds(row[2]), seconds(row[3])) for row in visits]
+    _add_part(session, store, "interval", VISITS, rows)
+
+
+def _add_part(
+    session: Session, store: SnapshotStore, kind: str, schema: pa.Schema, rows: Sequence[tuple[int, ...]]
+) -> None:
     if not rows:
         return
-    arrays = [pa.array(column, pa.int64()) for column in zip(*rows, strict=True)]
-    batch = pa.RecordBatch.from_arrays(arrays, schema=SIGHTINGS)
-    part = catalogue(session, store.write_batches("presence", SIGHTINGS, [batch]))
-    moments = [clock.from_unix(row[2]) for row in rows]
-    session.merge(PresencePart(snapshot_id=part, seen_from=min(moments), seen_to=max(moments)))
+    part = catalogue(session, _write(store, "presence", schema, rows))
+    first, last = clock.from_unix(min(row[2] for row in rows)), clock.from_unix(max(row[-1] for row in rows))
+    session.merge(PresencePart(snapshot_id=part, kind=kind, day=first.date(), seen_from=first, seen_to=last))
     session.flush()
     raise_version(session, "presence")
+
+
+def _write(store: SnapshotStore, kind: str, schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> WrittenFile:
+    arrays = [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), schema, strict=True)]
+    return store.write_batches(kind, schema, [pa.RecordBatch.from_arrays(arrays, schema=schema)])
+
+
+def add_range(session: Session, kind: str, first: str, last: str, element: int) -> None:
+    """Numbers that an element holds at any time."""
+    session.add(NumberRange(kind=kind, first=first, last=last, element_id=element))
+    session.flush()
+
+
+def add_declaration(
+    session: Session, incident: Incident, line: int, services: Iterable[str], span: tuple[int, int] | None = None
+) -> None:
+    """What a customer said, between two minutes or of the whole incident."""
+    started, ended = (None, None) if span is None else map(at, span)
+    declared = Declaration(
+        incident_id=incident.id,
+        subscriber_id=line,
+        services=list(services),
+        started_at=started,
+        ended_at=ended,
+        declared_at=at(1000),
+        recorded_by="nora",
+        recorded_at=at(1000),
+    )
+    session.add(declared)
+    session.flush()
+
+
+Listed = tuple[int | None, int | None, Iterable[str], tuple[int, int] | None]
+"""A row of a list: line or account, services, minutes (None: the whole incident)."""
+
+
+def add_listing(session: Session, store: SnapshotStore, incident: Incident, rows: Iterable[Listed]) -> None:
+    """A list of lines and accounts."""
+    stored = [
+        (line, account, "|".join(services), *((None, None) if span is None else map(seconds, span)))
+        for line, account, services, span in rows
+    ]
+    if not stored:
+        return
+    snapshot = catalogue(session, _write(store, "listing", CLAIM_SCHEMA, stored))
+    listing = Listing(
+        incident_id=incident.id, snapshot_id=snapshot, file="list.csv", uploaded_by="nora", uploaded_at=at(1000)
+    )
+    session.add(listing)
+    session.flush()

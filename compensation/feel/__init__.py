@@ -1,8 +1,19 @@
 """S-FEEL and the part of FEEL that policies need: read, check, evaluate exactly, write."""
 
-from compensation.feel.check import NameType, Scope, check_expression, check_tests, fits, is_exact_money
+from compensation.feel.arithmetic import ordered
+from compensation.feel.builtins import equal
+from compensation.feel.check import (
+    NameType,
+    Scope,
+    check_allowed,
+    check_expression,
+    check_tests,
+    check_values,
+    fits,
+    is_exact_money,
+)
 from compensation.feel.errors import FeelError, Origin, Position, listing, suggestion
-from compensation.feel.evaluate import Values, add_up, evaluate, passes
+from compensation.feel.evaluate import Functions, Values, add_up, aggregated, evaluate, passes
 from compensation.feel.lexer import KEYWORDS
 from compensation.feel.nodes import Literal, Name, Node, UnaryTests, names
 from compensation.feel.parser import parse_expression, parse_tests
@@ -14,6 +25,7 @@ __all__ = [
     "NAMED_TYPES",
     "FeelError",
     "FeelType",
+    "Functions",
     "Literal",
     "Name",
     "NameType",
@@ -25,13 +37,18 @@ __all__ = [
     "Value",
     "Values",
     "add_up",
+    "aggregated",
+    "check_allowed",
     "check_expression",
     "check_tests",
+    "check_values",
+    "equal",
     "evaluate",
     "fits",
     "is_exact_money",
     "listing",
     "names",
+    "ordered",
     "parse_expression",
     "parse_tests",
     "passes",

@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from compensation.feel.arithmetic import ORDERED, ordered
 from compensation.feel.errors import FeelError, Position, listing, suggestion
-from compensation.feel.functions import EXTREMES, MAX_SCALE, ROUNDINGS, SIGNATURES
+from compensation.feel.functions import AGGREGATES, EXTREMES, KEEPING, MAX_SCALE, PROPERTIES, ROUNDINGS, SIGNATURES
 from compensation.feel.nodes import (
+    SUBJECT,
     Between,
     Binary,
     Call,
     Compares,
+    ContextOf,
     Equals,
+    Holds,
     If,
     In,
     Interval,
@@ -23,6 +27,7 @@ from compensation.feel.nodes import (
     Negative,
     Node,
     Not,
+    Path,
     Test,
     UnaryTests,
     Within,
@@ -31,6 +36,7 @@ from compensation.feel.parser import COMPARISONS
 from compensation.feel.values import FeelType, Value, type_of, write_value
 
 _N, _M, _S, _D, _T = FeelType.NUMBER, FeelType.MONEY, FeelType.STRING, FeelType.DATE, FeelType.DURATION
+_DT, _TIME, _MONTHS = FeelType.DATE_TIME, FeelType.TIME, FeelType.MONTHS
 
 # A plain number beside money stands for major units, so the two add; money times money has no unit and is refused.
 ARITHMETIC: dict[tuple[str, FeelType, FeelType], FeelType] = {
@@ -51,20 +57,36 @@ ARITHMETIC: dict[tuple[str, FeelType, FeelType], FeelType] = {
     ("*", _N, _T): _T,
     ("/", _T, _N): _T,
     ("/", _T, _T): _N,
+    **{(op, _MONTHS, _MONTHS): _MONTHS for op in ("+", "-")},
+    ("*", _MONTHS, _N): _MONTHS,
+    ("*", _N, _MONTHS): _MONTHS,
+    ("/", _MONTHS, _N): _MONTHS,
+    ("/", _MONTHS, _MONTHS): _N,
+    **{(op, day, _MONTHS): day for day in (_D, _DT) for op in ("+", "-")},
+    **{("+", _MONTHS, day): day for day in (_D, _DT)},
+    **{(op, time, _T): time for time in (_DT, _TIME) for op in ("+", "-")},
+    **{("+", _T, time): time for time in (_DT, _TIME)},
+    **{("-", time, time): _T for time in (_DT, _TIME)},
 }
-_ORDERED = frozenset({_N, _M, _S, _D, _T})
+
+
+_SPANS = frozenset({_T, _MONTHS, FeelType.NULL, FeelType.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
 class NameType:
     """What is known of a name before any value is: its type, its allowed values (None: any), whether it is exact money.
 
-    `exact_money` says that every value is a whole number of minor units.
+    `exact_money` says that every value is a whole number of minor units. `fields` are the entries of a context, `item`
+    is what a list holds, `takes` how many arguments a function that a model defines has (None: no function).
     """
 
     type: FeelType
     allowed: tuple[Value, ...] | None = None
     exact_money: bool = False
+    fields: Mapping[str, NameType] | None = None
+    item: NameType | None = None
+    takes: int | None = None
 
 
 Scope = Mapping[str, NameType]
@@ -76,11 +98,27 @@ def check_expression(node: Node, scope: Scope) -> tuple[FeelType, list[FeelError
     return checker.type(node), checker.errors
 
 
-def check_tests(tests: UnaryTests, against: Node, scope: Scope) -> list[FeelError]:
-    """Everything wrong with a cell that tests the input expression `against`."""
+def check_tests(
+    tests: UnaryTests, against: Node, scope: Scope, allowed: tuple[Value, ...] | None = None
+) -> list[FeelError]:
+    """Everything wrong with a cell that tests the input expression `against`; `allowed` are its only values."""
     checker = _Checker(scope)
     subject = _Checker(scope).type(against)
-    checker.tests(tests, subject, checker.allowed(against))
+    checker.tests(tests, subject, allowed or checker.allowed(against))
+    return checker.errors
+
+
+def check_values(tests: UnaryTests, kind: FeelType, scope: Scope) -> list[FeelError]:
+    """Everything wrong with the allowed values of something of type `kind`."""
+    checker = _Checker(scope)
+    checker.tests(tests, kind, None)
+    return checker.errors
+
+
+def check_allowed(node: Node, allowed: tuple[Value, ...] | None) -> list[FeelError]:
+    """The complaint about a literal that is not among the allowed values; they bind nothing else."""
+    checker = _Checker({})
+    checker.literal_allowed(node, allowed)
     return checker.errors
 
 
@@ -110,9 +148,13 @@ def is_exact_money(node: Node, scope: Scope, exponent: int) -> bool:
             return False
 
 
+class UnknownNameError(FeelError):
+    """A name that nothing in scope bears."""
+
+
 def unknown_name(name: str, known: Scope, at: Position) -> FeelError:
     """The complaint about a name that nothing in scope bears."""
-    return FeelError(f'unknown name "{name}"', at, suggestion(name, known) or f"one of {listing(sorted(known))}")
+    return UnknownNameError(f'unknown name "{name}"', at, suggestion(name, known) or f"one of {listing(sorted(known))}")
 
 
 def _same(left: FeelType, right: FeelType) -> bool:
@@ -153,11 +195,44 @@ class _Checker:
             case ListOf(items):
                 self.common(items)
                 return FeelType.LIST
+            case Path() | ContextOf():
+                return self.shape(node).type
             case Interval():
                 return self.problem("an interval can only be tested against", node.at, "x in [1..5]")
 
+    def shape(self, node: Node) -> NameType:
+        """The type of an expression with what is known of its entries or items."""
+        match node:
+            case Name(name) if name in self.scope:
+                return self.scope[name]
+            case Path(source, name):
+                return self.part(self.shape(source), name, node.at)
+            case ContextOf(entries):
+                scope = dict(self.scope)
+                for key, value in entries:
+                    inner = _Checker(scope)
+                    scope[key] = inner.shape(value)
+                    self.errors += inner.errors
+                return NameType(FeelType.CONTEXT, fields={key: scope[key] for key, _ in entries})
+        return NameType(self.type(node))
+
+    def part(self, source: NameType, name: str, at: Position) -> NameType:
+        if source.type is FeelType.LIST:
+            item = self.part(source.item, name, at) if source.item else NameType(FeelType.UNKNOWN)
+            return NameType(FeelType.LIST, item=item)
+        fields = source.fields
+        if fields is None and source.type in PROPERTIES:
+            fields = {part: NameType(kind) for part, kind in PROPERTIES[source.type].items()}
+        if fields is None and source.type not in (FeelType.UNKNOWN, FeelType.CONTEXT):
+            return NameType(
+                self.problem(f'{source.type.said} has no "{name}"', at, "a context, date, time or duration")
+            )
+        if fields is not None and name not in fields:
+            self.problem(f'there is no "{name}" here', at, suggestion(name, fields) or f"one of {listing(fields)}")
+        return (fields or {}).get(name, NameType(FeelType.UNKNOWN))
+
     def name(self, name: str, at: Position) -> FeelType:
-        if name in self.scope:
+        if name in self.scope and self.scope[name].takes is None:
             return self.scope[name].type
         self.errors.append(unknown_name(name, self.scope, at))
         return FeelType.UNKNOWN
@@ -172,7 +247,7 @@ class _Checker:
         return wanted
 
     def negative(self, actual: FeelType, at: Position) -> FeelType:
-        if actual.is_numeric or actual in (FeelType.DURATION, FeelType.UNKNOWN):
+        if actual.is_numeric or actual in (FeelType.DURATION, FeelType.MONTHS, FeelType.UNKNOWN):
             return actual
         return self.problem(f"{actual.said} has no negative", at, "a number or a duration")
 
@@ -197,7 +272,7 @@ class _Checker:
             return FeelType.BOOLEAN
         if not _same(*types):
             self.problem(f"{types[0].said} cannot be compared with {types[1].said}", at, "two values of one type")
-        elif operator not in ("=", "!=") and not {*types} <= _ORDERED | {FeelType.UNKNOWN}:
+        elif operator not in ("=", "!=") and not {*types} <= ORDERED | {FeelType.UNKNOWN}:
             self.problem(f"{types[0].said} has no order", at, "= or !=")
         self.literal_allowed(right, self.allowed(left))
         self.literal_allowed(left, self.allowed(right))
@@ -229,19 +304,44 @@ class _Checker:
         return result
 
     def call(self, function: str, arguments: tuple[Node, ...], at: Position) -> FeelType:
+        defined = self.scope.get(function)
+        if defined is not None and defined.takes is not None:
+            return self.defined_call(function, defined, arguments, at)
         if function in ROUNDINGS:
             return self.rounding(function, arguments)
-        if function not in SIGNATURES or function in ("floor", "ceiling", "abs"):
-            actual = self.type(arguments[0])
-            if actual.is_numeric or actual is FeelType.UNKNOWN or (function == "abs" and actual is FeelType.DURATION):
-                return actual
-            return self.problem(f"{function} needs a number, not {actual.said}", at, SIGNATURES[function].written)
+        if function in AGGREGATES:
+            return self.aggregate(function, arguments, at)
+        signature = SIGNATURES[function]
+        kinds = [self.type(argument) for argument in arguments]
+        takes = (*signature.takes, *[signature.takes[-1]] * len(arguments))
+        for argument, actual, wanted in zip(arguments, kinds, takes, strict=False):
+            is_number = wanted is FeelType.NUMBER and actual.is_numeric
+            if not (fits(actual, wanted) or is_number or (wanted is FeelType.LIST and actual is FeelType.UNKNOWN)):
+                self.problem(f"{function} needs {wanted.said}, not {actual.said}", argument.at, signature.written)
+        if function == "abs" and not (kinds[0].is_numeric or kinds[0] in _SPANS):
+            return self.problem(f"abs needs a number, not {kinds[0].said}", arguments[0].at, signature.written)
+        return kinds[0] if function in KEEPING else signature.gives
+
+    def defined_call(self, function: str, defined: NameType, arguments: tuple[Node, ...], at: Position) -> FeelType:
+        for argument in arguments:
+            self.type(argument)
+        if len(arguments) != defined.takes:
+            self.problem(f"{function} cannot take {len(arguments)} arguments", at, f"{defined.takes} arguments")
+        return defined.type
+
+    def aggregate(self, function: str, arguments: tuple[Node, ...], at: Position) -> FeelType:
         items = arguments[0].items if len(arguments) == 1 and isinstance(arguments[0], ListOf) else arguments
         result = self.common(items)
+        if result is FeelType.LIST:
+            item = self.shape(arguments[0]).item
+            result = item.type if item else FeelType.UNKNOWN
         if function == "count":
             return FeelType.NUMBER
-        summable = _ORDERED - {_S, _D} if function == "sum" else _ORDERED
-        if result not in summable | {FeelType.UNKNOWN, FeelType.NULL}:
+        if function in EXTREMES:
+            takes = ORDERED
+        else:
+            takes = frozenset({_N, _M, _T, _MONTHS} if function in ("sum", "mean") else {_N, _M})
+        if result not in takes | {FeelType.UNKNOWN, FeelType.NULL}:
             return self.problem(f"{function} cannot take {result.said}", at, SIGNATURES[function].written)
         return result
 
@@ -259,28 +359,31 @@ class _Checker:
     # --- unary tests
 
     def tests(self, tests: UnaryTests, subject: FeelType, allowed: tuple[Value, ...] | None) -> None:
+        self.scope = {**self.scope, SUBJECT: NameType(subject, allowed)}
         for test in tests.tests:
             self.test(test, subject, allowed)
 
     def test(self, test: Test, subject: FeelType, allowed: tuple[Value, ...] | None) -> None:
         match test:
             case Equals(operand):
-                self.against(operand, subject, ordered=False)
+                self.against(operand, subject, by_order=False)
                 self.literal_allowed(operand, allowed)
             case Compares(_, operand):
-                self.against(operand, subject, ordered=True)
+                self.against(operand, subject, by_order=True)
             case Within(interval):
-                self.against(interval.low, subject, ordered=True)
-                self.against(interval.high, subject, ordered=True)
+                self.against(interval.low, subject, by_order=True)
+                self.against(interval.high, subject, by_order=True)
                 self.not_empty(interval)
+            case Holds(condition):
+                self.wants(condition, FeelType.BOOLEAN)
 
-    def against(self, operand: Node, subject: FeelType, *, ordered: bool) -> None:
+    def against(self, operand: Node, subject: FeelType, *, by_order: bool) -> None:
         actual = self.type(operand)
-        if actual is FeelType.NULL and not ordered:
+        if not by_order and (actual is FeelType.NULL or (actual is FeelType.LIST and not isinstance(operand, ListOf))):
             return
         if not _same(actual, subject):
             self.problem(f"the input is {subject.said}, but this test is {actual.said}", operand.at, f"{subject.said}")
-        elif ordered and not {actual, subject} <= _ORDERED | {FeelType.UNKNOWN}:
+        elif by_order and not {actual, subject} <= ORDERED | {FeelType.UNKNOWN}:
             self.problem(f"{actual.said} has no order", operand.at, "a value to be equal to, or -")
 
     def not_empty(self, interval: Interval) -> None:
@@ -288,5 +391,5 @@ class _Checker:
         if not isinstance(low, Literal) or not isinstance(high, Literal):
             return
         low_value, high_value = low.value, high.value
-        if isinstance(low_value, Fraction) and isinstance(high_value, Fraction) and low_value > high_value:
+        if ordered(">", low_value, high_value):
             self.problem("the interval is empty: it ends before it begins", interval.at, "the smaller number first")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -10,11 +11,35 @@ from compensation.feel.errors import FeelError, Origin, Position
 from compensation.feel.values import MAX_DIGITS
 
 KEYWORDS = frozenset({"if", "then", "else", "and", "or", "not", "between", "in", "null", "true", "false"})
-_OPERATORS = ("**", "..", "<=", ">=", "!=", "<", ">", "=", "+", "-", "*", "/", "(", ")", "[", "]", ",")
+SYMBOLS = (
+    "**",
+    "..",
+    "<=",
+    ">=",
+    "!=",
+    "<",
+    ">",
+    "=",
+    "+",
+    "-",
+    "*",
+    "/",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    ":",
+    ".",
+)
 _DIGITS = frozenset("0123456789")
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "n": "\n", "t": "\t", "r": "\r"}
 _LOOKALIKES = {"“": '"', "”": '"', "„": '"', "‘": '"', "’": '"', "'": '"'} | {"–": "-", "−": "-", "≤": "<=", "≥": ">="}
 _MAX_LENGTH = 10_000
+_UNICODE = re.compile(r"\\u([0-9A-Fa-f]{4})")
+_WORDS = re.compile(r"\w+(?:[ .]\w+)*")
 
 
 class Kind(Enum):
@@ -38,25 +63,34 @@ class Token:
     at: Position
 
 
-def tokens(text: str, known: Collection[str], origin: Origin) -> list[Token]:
-    """The tokens of `text`, an END token last; raises FeelError on a character or literal that FEEL does not have."""
-    return _Lexer(text, frozenset(known), origin).run()
+def tokens(text: str, known: Collection[str], members: Collection[str], origin: Origin) -> list[Token]:
+    """The tokens of `text`, an END token last; raises FeelError on a character or literal that FEEL does not have.
+
+    `known` are the names in scope, `members` the names that may follow a dot.
+    """
+    return _Lexer(text, frozenset(known), frozenset(members), origin).run()
 
 
 class _Lexer:
-    def __init__(self, text: str, known: frozenset[str], origin: Origin) -> None:
+    def __init__(self, text: str, known: frozenset[str], members: frozenset[str], origin: Origin) -> None:
         self.text = text
+        self.scope = known
+        self.members = members
         self.known = known
         self.origin = origin
         self.offset = 0
-        self.most_words = max((name.count(" ") + name.count(".") + 1 for name in known), default=1)
+        self.most_words = max((name.count(" ") + name.count(".") + 1 for name in known | members), default=1)
+        # Names drawn in a DMN modeller may hold - / ' + *, which words do not.
+        self.odd = sorted((name for name in known | members if not _WORDS.fullmatch(name)), key=len, reverse=True)
 
     def run(self) -> list[Token]:
         if len(self.text) > _MAX_LENGTH:
             raise self.error("text is too long", 0, f"at most {_MAX_LENGTH} characters")
-        found = []
+        found: list[Token] = []
         while True:
             self.skip_space()
+            after_dot = bool(found) and found[-1].kind is Kind.OPERATOR and found[-1].text == "."
+            self.known = self.members if after_dot else self.scope
             token = self.next()
             found.append(token)
             if token.kind is Kind.END:
@@ -83,9 +117,12 @@ class _Lexer:
             return self.token(Kind.STRING, self.string(), start)
         if char == "@":
             return self.at_literal()
+        if char == "?" and "?" in self.known:
+            self.offset += 1
+            return self.token(Kind.NAME, "?", start)
         if _starts_word(char):
             return self.word()
-        for operator in _OPERATORS:
+        for operator in SYMBOLS:
             if self.text.startswith(operator, start):
                 self.offset += len(operator)
                 return self.token(Kind.OPERATOR, operator, start)
@@ -127,9 +164,13 @@ class _Lexer:
         return "".join(parts)
 
     def escape(self) -> str:
+        found = _UNICODE.match(self.text, self.offset)
+        if found:
+            self.offset = found.end()
+            return chr(int(found[1], 16))
         plain = _ESCAPES.get(self.peek(1))
         if plain is None:
-            raise self.error("unknown escape in a string", self.offset, r"\" \\ \/ \n \r \t")
+            raise self.error("unknown escape in a string", self.offset, r"\" \\ \/ \n \r \t \u0041")
         self.offset += 2
         return plain
 
@@ -150,15 +191,22 @@ class _Lexer:
 
     def longest_known(self, start: int) -> int | None:
         end: int | None = start
-        best = None
+        best = self.longest_odd(start)
         for _ in range(self.most_words):
             if end is None:
                 break
             end = self.word_end(end)
             if _normal(self.text[start:end]) in self.known:
-                best = end
+                best = max(best or 0, end)
             end = self.continuation(end)
         return best
+
+    def longest_odd(self, start: int) -> int | None:
+        for name in self.odd:
+            end = start + len(name)
+            if name in self.known and self.text.startswith(name, start) and not _in_word(self.text[end : end + 1]):
+                return end
+        return None
 
     def word_end(self, start: int) -> int:
         end = start

@@ -94,6 +94,21 @@ class ListOf(Placed):
 
 
 @dataclass(frozen=True, slots=True)
+class Path(Placed):
+    """`source.name`: an entry of a context, a part of a date, or that of every item of a list."""
+
+    source: Node
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContextOf(Placed):
+    """`{a: 1, b: a + 1}`: named values, of which a later one may read an earlier."""
+
+    entries: tuple[tuple[str, Node], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Interval(Placed):
     """`[low..high]` with each end closed (included) or open."""
 
@@ -103,7 +118,10 @@ class Interval(Placed):
     high_closed: bool
 
 
-Node = Literal | Name | Negative | Not | Binary | If | Between | In | Call | ListOf | Interval
+Node = Literal | Name | Negative | Not | Binary | If | Between | In | Call | ListOf | Path | ContextOf | Interval
+
+# What a test calls the input that it is put to: `contains(?, "a")`.
+SUBJECT = "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +146,14 @@ class Within(Placed):
     interval: Interval
 
 
-Test = Compares | Equals | Within
+@dataclass(frozen=True, slots=True)
+class Holds(Placed):
+    """The test that an expression over the input, which it calls `?`, is true."""
+
+    operand: Node
+
+
+Test = Compares | Equals | Within | Holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +188,10 @@ def children(node: Node | UnaryTests) -> tuple[Node, ...]:
             return arguments
         case ListOf(items):
             return items
+        case Path(source):
+            return (source,)
+        case ContextOf(entries):
+            return tuple(value for _, value in entries)
         case Interval(low, high):
             return (low, high)
         case UnaryTests(tests):
@@ -170,12 +199,22 @@ def children(node: Node | UnaryTests) -> tuple[Node, ...]:
 
 
 def names(node: Node | UnaryTests) -> list[str]:
-    """Every name read anywhere below, in reading order, each once."""
+    """Every name read from outside anywhere below, in reading order, each once."""
     found: dict[str, None] = {}
-    pending: list[Node | UnaryTests] = [node]
+    pending: list[tuple[Node | UnaryTests, frozenset[str]]] = [(node, frozenset((SUBJECT,)))]
     while pending:
-        current = pending.pop()
-        if isinstance(current, Name):
+        current, inner = pending.pop()
+        if isinstance(current, Name) and current.name not in inner:
             found[current.name] = None
-        pending.extend(reversed(children(current)))
+        if isinstance(current, ContextOf):
+            keys = [key for key, _ in current.entries]
+            below = [(value, inner | set(keys[:index])) for index, (_, value) in enumerate(current.entries)]
+        else:
+            below = [(child, inner) for child in children(current)]
+        pending.extend(reversed(below))
     return list(found)
+
+
+def reads(node: Node, name: str) -> bool:
+    """Whether a name stands anywhere in an expression."""
+    return (isinstance(node, Name) and node.name == name) or any(reads(child, name) for child in children(node))

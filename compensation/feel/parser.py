@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from compensation.feel.errors import FeelError, Origin
+from compensation.feel.errors import FeelError, Origin, listing, suggestion
 from compensation.feel.functions import FUNCTION_NAMES, SIGNATURES
-from compensation.feel.lexer import Kind, Token, tokens
+from compensation.feel.lexer import Kind, Token
 from compensation.feel.nodes import (
+    SUBJECT,
     Between,
     Binary,
     Call,
     Compares,
+    ContextOf,
     Equals,
+    Holds,
     If,
     In,
     Interval,
@@ -22,18 +25,30 @@ from compensation.feel.nodes import (
     Negative,
     Node,
     Not,
+    Path,
     Test,
     UnaryTests,
     Within,
+    reads,
 )
-from compensation.feel.values import Value, read_date, read_duration, read_number
+from compensation.feel.stream import Stream, found_text
+from compensation.feel.values import (
+    Value,
+    read_date,
+    read_date_time,
+    read_duration,
+    read_months,
+    read_number,
+    read_time,
+)
 
 COMPARISONS = frozenset({"=", "!=", "<", "<=", ">", ">="})
 _ADDITIVE = 50
 _COMPARING = 40
 # The standard ranks arithmetic negation above exponentiation: -3 ** 2 is 9.
 _NEGATION = 80
-_POWERS = {
+_PATH = 90
+POWERS = {
     "or": 20,
     "and": 30,
     **dict.fromkeys(COMPARISONS, _COMPARING),
@@ -44,79 +59,70 @@ _POWERS = {
     "*": 60,
     "/": 60,
     "**": 70,
+    ".": _PATH,
 }
-# Bounds the depth of every tree, so that no text can exhaust the stack of whoever walks it.
-_MAX_OPERATIONS = 120
+# How a literal of each is read when the function's one argument is a text; the function itself reads what is computed.
+_TEMPORAL: dict[str, Callable[[str], Value]] = {
+    "date": read_date,
+    "time": read_time,
+    "date and time": read_date_time,
+    "duration": lambda text: read_duration(text) or read_months(text),
+}
+# Python's clock and FEEL's are kept out: a rule must say the same whenever it is asked.
+_NO_CLOCK = {"today", "now"}
 _EXPRESSION_STARTS = 'a name, a number, "text", true, false, null, a date or duration, (, [, -, if, not(...)'
 
 
-def parse_expression(text: str, names: Collection[str], origin: Origin | None = None) -> Node:
-    """The tree of an expression; `names` are the names with spaces to recognise. Raises FeelError."""
-    parser = _Parser(text, names, origin or Origin())
+def parse_expression(
+    text: str,
+    names: Collection[str],
+    origin: Origin | None = None,
+    *,
+    members: Collection[str] = (),
+    functions: Collection[str] = (),
+) -> Node:
+    """The tree of an expression. Raises FeelError.
+
+    `names` are the names with spaces to recognise, `members` those of entries that may follow a dot, `functions`
+    those that a model defines beside the built-in ones.
+    """
+    parser = _Parser(text, names, origin or Origin(), members, functions)
     node = parser.expression()
     parser.expect_end()
     return node
 
 
-def parse_tests(text: str, names: Collection[str], origin: Origin | None = None) -> UnaryTests:
-    """The tests of a decision-table cell. Raises FeelError."""
-    parser = _Parser(text, names, origin or Origin())
+def parse_tests(
+    text: str,
+    names: Collection[str],
+    origin: Origin | None = None,
+    *,
+    members: Collection[str] = (),
+    functions: Collection[str] = (),
+) -> UnaryTests:
+    """The tests of a decision-table cell, which may call the input `?`; the rest as `parse_expression`."""
+    parser = _Parser(text, {*names, SUBJECT}, origin or Origin(), members, functions)
     tests = parser.cell()
     parser.expect_end()
     return tests
 
 
-class _Parser:
-    def __init__(self, text: str, names: Collection[str], origin: Origin) -> None:
-        self.tokens = tokens(text, frozenset(names) | FUNCTION_NAMES, origin)
-        self.index = 0
-        self.operations = 0
-
-    @property
-    def token(self) -> Token:
-        return self.tokens[self.index]
-
-    def advance(self) -> Token:
-        token = self.token
-        self.index = min(self.index + 1, len(self.tokens) - 1)
-        return token
-
-    def at(self, *texts: str, ahead: int = 0) -> bool:
-        token = self.tokens[min(self.index + ahead, len(self.tokens) - 1)]
-        return token.kind in (Kind.OPERATOR, Kind.KEYWORD) and token.text in texts
-
-    def expect(self, text: str) -> Token:
-        if not self.at(text):
-            raise self.error(f"expected {text} but found {_found(self.token)}")
-        return self.advance()
-
-    def expect_end(self) -> None:
-        if self.token.kind is not Kind.END:
-            raise self.error(f"{_found(self.token)} cannot follow what stands before it", "an operator or the end")
-
-    def error(self, what: str, accepted: str = "", token: Token | None = None) -> FeelError:
-        return FeelError(what, (token or self.token).at, accepted)
-
-    def count_operation(self) -> None:
-        self.operations += 1
-        if self.operations > _MAX_OPERATIONS:
-            raise self.error(
-                "too many operations in one expression", f"at most {_MAX_OPERATIONS}; split it in decisions"
-            )
-
+class _Parser(Stream):
     # --- expressions
 
     def expression(self, power: int = 0) -> Node:
         self.count_operation()
         left = self.prefix()
-        while self.token.kind in (Kind.OPERATOR, Kind.KEYWORD) and _POWERS.get(self.token.text, -1) > power:
+        while self.token.kind in (Kind.OPERATOR, Kind.KEYWORD) and POWERS.get(self.token.text, -1) > power:
             self.count_operation()
             left = self.infix(left)
         return left
 
     def infix(self, left: Node) -> Node:
         operator = self.advance()
-        power = _POWERS[operator.text]
+        power = POWERS[operator.text]
+        if power == _PATH:
+            return self.path(left, operator)
         if operator.text == "between":
             low = self.expression(_COMPARING)
             self.expect("and")
@@ -125,9 +131,21 @@ class _Parser:
             node = In(left, self.tests_after_in(), at=operator.at)
         else:
             node = Binary(operator.text, left, self.expression(power), at=operator.at)
-        if power == _COMPARING and _POWERS.get(self.token.text) == _COMPARING and self.token.kind is not Kind.NAME:
+        if power == _COMPARING and POWERS.get(self.token.text) == _COMPARING and self.token.kind is not Kind.NAME:
             raise self.error("comparisons cannot be chained", "a < b and b < c")
         return node
+
+    def path(self, source: Node, dot: Token) -> Node:
+        if self.token.kind is not Kind.NAME:
+            raise self.error(
+                f"expected a name after the dot but found {found_text(self.token)}", "such as outage date.year"
+            )
+        name = self.advance().text
+        if isinstance(source, Name):
+            whole = f"{source.name}.{name}"
+            if whole in self.names or source.name not in self.names:
+                return Name(whole, at=source.at)
+        return Path(source, name, at=dot.at)
 
     def prefix(self) -> Node:
         token = self.token
@@ -148,6 +166,7 @@ class _Parser:
             "(": self.group,
             "[": self.list_or_interval,
             "]": self.open_interval,
+            "{": self.context,
         }
         if token.text in words and token.kind is not Kind.END:
             return words[token.text]()
@@ -155,7 +174,7 @@ class _Parser:
         if token.kind is Kind.KEYWORD and token.text in constants:
             self.advance()
             return Literal(constants[token.text], at=token.at)
-        raise self.error(f"expected an expression but found {_found(token)}", _EXPRESSION_STARTS)
+        raise self.error(f"expected an expression but found {found_text(token)}", _EXPRESSION_STARTS)
 
     def literal(self, value: Value, what: str, accepted: str) -> Node:
         if value is None:
@@ -163,31 +182,39 @@ class _Parser:
         return Literal(value, at=self.advance().at)
 
     def temporal(self, text: str) -> Node:
-        value = read_date(text) or read_duration(text)
-        return self.literal(value, "date or duration", '@"2012-07-11", @"PT24H" or @"P1DT12H"')
+        values = (read(text) for read in _TEMPORAL.values())
+        value = next((value for value in values if value is not None), None)
+        accepted = '@"2012-07-11", @"PT24H", @"P1DT12H", @"P1Y", @"10:30:00" or @"2012-07-11T10:30:00"'
+        return self.literal(value, "date, time or duration", accepted)
 
     def name_or_call(self) -> Node:
         token = self.advance()
         if not self.at("("):
             return Name(token.text, at=token.at)
-        if token.text not in FUNCTION_NAMES:
-            known = ", ".join(sorted(SIGNATURES))
-            raise self.error(f'"{token.text}" is not a function', f"one of {known}", token)
+        if token.text not in FUNCTION_NAMES | self.functions:
+            raise self.no_function(token)
         self.advance()
-        if token.text in ("date", "duration"):
+        if token.text in _TEMPORAL and self.token.kind is Kind.STRING and self.at(")", ahead=1):
             return self.temporal_call(token)
         arguments = self.items(")")
+        if token.text in self.functions:
+            return Call(token.text, arguments, at=token.at)
         signature = SIGNATURES[token.text]
         if len(arguments) < signature.least or (signature.most is not None and len(arguments) > signature.most):
             raise self.error(f"{token.text} cannot take {len(arguments)} arguments", signature.written, token)
         return Call(token.text, arguments, at=token.at)
 
+    def no_function(self, token: Token) -> FeelError:
+        if token.text in _NO_CLOCK:
+            accepted = "a date that is given, such as outage date: a rule says the same whenever it is asked"
+        else:
+            known = sorted(FUNCTION_NAMES | self.functions)
+            accepted = suggestion(token.text, known) or f"one of {listing(known, 60)}"
+        return self.error(f'"{token.text}" is not a function', accepted, token)
+
     def temporal_call(self, token: Token) -> Node:
-        accepted = SIGNATURES[token.text].written
-        if self.token.kind is not Kind.STRING:
-            raise self.error(f"{token.text} needs a text in quotes", accepted)
-        value = read_date(self.token.text) if token.text == "date" else read_duration(self.token.text)
-        node = self.literal(value, token.text, accepted)
+        value = _TEMPORAL[token.text](self.token.text)
+        node = self.literal(value, token.text, SIGNATURES[token.text].written)
         self.expect(")")
         return node
 
@@ -244,11 +271,29 @@ class _Parser:
         self.expect("]")
         return ListOf((first,), at=start.at)
 
+    def context(self) -> Node:
+        start = self.advance()
+        entries: dict[str, Node] = {}
+        while not self.at("}"):
+            key = self.token
+            if key.kind not in (Kind.NAME, Kind.STRING) or not self.at(":", ahead=1):
+                raise self.error(f"expected a name and a colon but found {found_text(key)}", "{name: value, ...}")
+            if key.text in entries:
+                raise self.error(f'"{key.text}" stands twice', "each name once")
+            self.advance()
+            self.advance()
+            entries[key.text] = self.expression()
+            if not self.at(","):
+                break
+            self.advance()
+        self.expect("}")
+        return ContextOf(tuple(entries.items()), at=start.at)
+
     def open_interval(self) -> Node:
         start = self.advance()
         low = self.expression()
         if not self.at(".."):
-            raise self.error(f"expected .. but found {_found(self.token)}", "an interval such as ]1..5]")
+            raise self.error(f"expected .. but found {found_text(self.token)}", "an interval such as ]1..5]")
         return self.interval(low, start, low_closed=False)
 
     def interval(self, low: Node, start: Token, *, low_closed: bool) -> Node:
@@ -256,7 +301,7 @@ class _Parser:
         high = self.expression()
         if not self.at("]", ")", "["):
             raise self.error(
-                f"the interval is not closed before {_found(self.token)}", "] to include its end, ) to exclude"
+                f"the interval is not closed before {found_text(self.token)}", "] to include its end, ) to exclude"
             )
         return Interval(low, high, low_closed, self.advance().text == "]", at=start.at)
 
@@ -290,8 +335,17 @@ class _Parser:
         if self.at("<", "<=", ">", ">="):
             self.count_operation()
             return Compares(self.advance().text, self.expression(power), at=start.at)
+        if any(token.kind is Kind.NAME and token.text == SUBJECT for token in self.tokens):
+            return self.condition(start)
         operand = self.expression(power)
         return Within(operand, at=start.at) if isinstance(operand, Interval) else Equals(operand, at=start.at)
+
+    def condition(self, start: Token) -> Test:
+        """In a cell that names its input, what names it is a condition, and all else a test as ever."""
+        operand = self.expression()
+        if reads(operand, SUBJECT):
+            return Holds(operand, at=start.at)
+        return _as_test(operand)
 
     def tests_after_in(self) -> UnaryTests:
         start = self.token
@@ -319,9 +373,3 @@ class _Parser:
 
 def _as_test(node: Node) -> Test:
     return Within(node, at=node.at) if isinstance(node, Interval) else Equals(node, at=node.at)
-
-
-def _found(token: Token) -> str:
-    if token.kind is Kind.END:
-        return "the end"
-    return f'"{token.text}"' if token.kind is Kind.STRING else token.text

@@ -3,18 +3,68 @@
 from __future__ import annotations
 
 import datetime
+import decimal
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from fractions import Fraction
 
-Value = bool | str | Fraction | datetime.date | datetime.timedelta | None
+from compensation.feel.temporal import (
+    Months,
+    read_date,
+    read_date_time,
+    read_duration,
+    read_months,
+    read_time,
+    say_duration,
+    say_months,
+    write_duration,
+    write_months,
+    write_time,
+)
+
+__all__ = [
+    "MAX_DIGITS",
+    "NAMED_TYPES",
+    "FeelType",
+    "Months",
+    "Value",
+    "read_date",
+    "read_date_time",
+    "read_duration",
+    "read_months",
+    "read_number",
+    "read_time",
+    "say_duration",
+    "say_months",
+    "type_of",
+    "write_duration",
+    "write_money",
+    "write_number",
+    "write_string",
+    "write_value",
+]
+
+# A date and time is a datetime, which Python also counts as a date; a list is a tuple, a context a mapping.
+Value = (
+    bool
+    | str
+    | Fraction
+    | datetime.date
+    | datetime.time
+    | datetime.timedelta
+    | Months
+    | tuple["Value", ...]
+    | Mapping[str, "Value"]
+    | None
+)
 
 MAX_DIGITS = 60
+_MOST_BITS = 6_000
+_SHORT = decimal.Context(prec=34)
+# Characters that neither XML nor a terminal shows as they are.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _NUMBER = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)", re.ASCII)
-_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})", re.ASCII)
-_DURATION = re.compile(
-    r"(-)?P(?:([0-9]{1,9})D)?(?:T(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9})(?:\.([0-9]{1,6}))?S)?)?", re.ASCII
-)
 
 
 class FeelType(StrEnum):
@@ -25,9 +75,13 @@ class FeelType(StrEnum):
     STRING = "string"
     BOOLEAN = "boolean"
     DATE = "date"
+    TIME = "time"
+    DATE_TIME = "date and time"
     DURATION = "days and time duration"
+    MONTHS = "years and months duration"
     NULL = "null"
     LIST = "list"
+    CONTEXT = "context"
     RANGE = "range"
     UNKNOWN = "unknown"
 
@@ -48,25 +102,34 @@ NAMED_TYPES = (
     FeelType.STRING,
     FeelType.BOOLEAN,
     FeelType.DATE,
+    FeelType.TIME,
+    FeelType.DATE_TIME,
     FeelType.DURATION,
+    FeelType.MONTHS,
 )
+
+_TYPE_OF: dict[type, FeelType] = {
+    type(None): FeelType.NULL,
+    bool: FeelType.BOOLEAN,
+    str: FeelType.STRING,
+    Fraction: FeelType.NUMBER,
+    datetime.timedelta: FeelType.DURATION,
+    Months: FeelType.MONTHS,
+    datetime.time: FeelType.TIME,
+    datetime.datetime: FeelType.DATE_TIME,
+    datetime.date: FeelType.DATE,
+    tuple: FeelType.LIST,
+    dict: FeelType.CONTEXT,
+}
 
 
 def type_of(value: Value) -> FeelType:
     """The type of a value; an amount of money is a plain number here."""
-    match value:
-        case None:
-            return FeelType.NULL
-        case bool():
-            return FeelType.BOOLEAN
-        case str():
-            return FeelType.STRING
-        case Fraction():
-            return FeelType.NUMBER
-        case datetime.timedelta():
-            return FeelType.DURATION
-        case _:
-            return FeelType.DATE
+    found = _TYPE_OF.get(type(value))
+    if found is not None:
+        return found
+    fitting = (kind for base, kind in _TYPE_OF.items() if isinstance(value, base))
+    return next(fitting, FeelType.CONTEXT)
 
 
 def read_number(text: str) -> Fraction | None:
@@ -76,33 +139,14 @@ def read_number(text: str) -> Fraction | None:
     return Fraction(text)
 
 
-def read_date(text: str) -> datetime.date | None:
-    """A date from `2012-07-11`, or None when there is no such date."""
-    found = _DATE.fullmatch(text)
-    if not found:
-        return None
-    try:
-        return datetime.date(int(found[1]), int(found[2]), int(found[3]))
-    except ValueError:
-        return None
-
-
-def read_duration(text: str) -> datetime.timedelta | None:
-    """A duration from ISO 8601 days, hours, minutes and seconds (`P1DT2H`, `PT90M`), or None when it is none."""
-    found = _DURATION.fullmatch(text)
-    if not found or text.endswith(("P", "T")):
-        return None
-    days, hours, minutes, seconds = (int(found[i] or 0) for i in (2, 3, 4, 5))
-    micros = int((found[6] or "").ljust(6, "0"))
-    try:
-        span = datetime.timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds, microseconds=micros)
-    except OverflowError:
-        return None
-    return -span if found[1] else span
-
-
 def write_number(value: Fraction) -> str:
-    """A decimal text when the number has one, else the fraction itself (`1/3`): never a rounded number."""
+    """A decimal text when the number has one, else the fraction itself (`1/3`): never a rounded number.
+
+    Only a number of thousands of digits, which Python refuses to write, comes in short: `1.2E+5000`.
+    """
+    if max(value.numerator.bit_length(), value.denominator.bit_length()) > _MOST_BITS:
+        short = _SHORT.divide(decimal.Decimal(value.numerator), decimal.Decimal(value.denominator))
+        return f"{short.normalize(_SHORT)}"
     rest = value.denominator
     twos = fives = 0
     while rest % 2 == 0:
@@ -127,33 +171,10 @@ def write_money(value: Fraction, currency: str, exponent: int) -> str:
     return f"{whole}.{decimals} {currency}" if decimals else f"{whole} {currency}"
 
 
-def write_duration(value: datetime.timedelta) -> str:
-    """ISO 8601 of a duration: `P1DT2H`, `PT0S`."""
-    sign = "-" if value < datetime.timedelta(0) else ""
-    span = abs(value)
-    hours, rest = divmod(span.seconds, 3600)
-    minutes, seconds = divmod(rest, 60)
-    fraction = f".{span.microseconds:06d}".rstrip("0") if span.microseconds else ""
-    time = f"{hours}H" * bool(hours) + f"{minutes}M" * bool(minutes)
-    time += f"{seconds}{fraction}S" if seconds or fraction else ""
-    day = f"{span.days}D" if span.days else ""
-    return f"{sign}P{day}" + (f"T{time}" if time else "") if day or time else "PT0S"
-
-
-def say_duration(value: datetime.timedelta) -> str:
-    """A duration as people say it: `1 d 2 h 5 min`."""
-    sign = "-" if value < datetime.timedelta(0) else ""
-    span = abs(value)
-    hours, rest = divmod(span.seconds, 3600)
-    minutes, seconds = divmod(rest, 60)
-    parts = [(span.days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s")]
-    said = " ".join(f"{amount} {unit}" for amount, unit in parts if amount)
-    return f"{sign}{said}" if said else "0 min"
-
-
 def write_string(value: str) -> str:
     """A FEEL string literal."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+    escaped = _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", escaped.replace("\r", "\\r"))
     return f'"{escaped}"'
 
 
@@ -170,5 +191,15 @@ def write_value(value: Value) -> str:
             return write_number(value)
         case datetime.timedelta():
             return f'duration("{write_duration(value)}")'
-        case _:
+        case Months():
+            return f'duration("{write_months(value)}")'
+        case datetime.datetime():
+            return f'date and time("{write_time(value)}")'
+        case datetime.time():
+            return f'time("{write_time(value)}")'
+        case datetime.date():
             return f'date("{value.isoformat()}")'
+        case tuple():
+            return f"[{', '.join(write_value(item) for item in value)}]"
+        case _:
+            return "{" + ", ".join(f"{write_string(key)}: {write_value(item)}" for key, item in value.items()) + "}"

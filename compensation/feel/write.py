@@ -9,7 +9,9 @@ from compensation.feel.nodes import (
     Binary,
     Call,
     Compares,
+    ContextOf,
     Equals,
+    Holds,
     If,
     In,
     Interval,
@@ -19,11 +21,12 @@ from compensation.feel.nodes import (
     Negative,
     Node,
     Not,
+    Path,
     Test,
     UnaryTests,
     Within,
 )
-from compensation.feel.values import write_value
+from compensation.feel.values import write_string, write_value
 
 _COMPOUND = (Binary, If, Between, In, Negative)
 
@@ -52,6 +55,12 @@ def write_expression(node: Node, name: Callable[[str], str] = str) -> str:
             return f"{function}({_listed(arguments, name)})"
         case ListOf(items):
             return f"[{_listed(items, name)}]"
+        case Path(source, entry):
+            return f"{_inner(source, name)}.{entry}"
+        case ContextOf(entries):
+            return (
+                "{" + ", ".join(f"{write_string(key)}: {write_expression(value, name)}" for key, value in entries) + "}"
+            )
         case Interval(low, high, low_closed, high_closed):
             ends = f"{write_expression(low, name)}..{write_expression(high, name)}"
             return f"{'[' if low_closed else '('}{ends}{']' if high_closed else ')'}"
@@ -73,6 +82,8 @@ def _test(test: Test, name: Callable[[str], str]) -> str:
             return f"{operator} {_inner(operand, name)}"
         case Within(interval):
             return write_expression(interval, name)
+        case Holds(condition):
+            return write_expression(condition, name)
 
 
 def _listed(nodes: tuple[Node, ...], name: Callable[[str], str]) -> str:
@@ -84,4 +95,5 @@ def _inner(node: Node, name: Callable[[str], str], chained: str = "") -> str:
     text = write_expression(node, name)
     if isinstance(node, Binary) and node.operator == chained and chained in ("+", "*", "and", "or"):
         return text
-    return f"({text})" if isinstance(node, _COMPOUND) else text
+    is_negative = isinstance(node, Literal) and text.startswith("-")
+    return f"({text})" if isinstance(node, _COMPOUND) or is_negative else text

@@ -18,15 +18,8 @@ from compensation.document import (
 )
 from compensation.feel import FeelType, Literal, Node, Value, write_expression, write_tests
 from compensation.feel.values import say_duration, write_money
-from compensation.tables import HitPolicy
 from compensation.web.words import date_text, money_text
 from foundation.money import exponent
-
-_HIT_POLICIES = {
-    HitPolicy.UNIQUE: "one rule at most may match",
-    HitPolicy.FIRST: "the first rule that matches counts",
-    HitPolicy.COLLECT_SUM: "all rules that match are added up",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +117,7 @@ def _show_decision(decision: PolicyDecision) -> ShownDecision:
     return ShownDecision(
         name=decision.name,
         meaning=decision.meaning,
-        hit_policy=f"{table.hit_policy}: {_HIT_POLICIES[table.hit_policy]}",
+        hit_policy=f"{table.hit_policy}: {table.hit_policy.said}",
         inputs=tuple(write_expression(node) for node in table.inputs),
         outputs=tuple((output.name, str(output.type)) for output in table.outputs),
         rules=tuple(

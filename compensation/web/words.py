@@ -25,6 +25,9 @@ _REWARDS = {
 _EVIDENCE = {
     "served_by": "The network element that serves this line failed.",
     "present": "The line was last seen in a cell that failed.",
+    "declared": "The customer said so in time, and nothing contradicts it.",
+    "listed": "Staff put this line or its account on a list for this outage.",
+    "home_area": "The cells of the line's home area failed, and it was not seen elsewhere.",
     "everyone": "The policy gives to everyone, touched or not.",
 }
 

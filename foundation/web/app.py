@@ -38,6 +38,7 @@ def make_app(settings: Settings, database: Database, store: SnapshotStore) -> Fl
     app.extensions["foundations"] = Foundations(settings, database, store)
     app.extensions["navigation"] = [*audit_pages.navigation]
     app.extensions["incident_panels"] = []
+    app.extensions["merge_guards"] = []
     Bootstrap5(app)
     app.before_request(refuse_junk)
     set_up_access(app)

@@ -45,6 +45,13 @@ def write_number(number: int | None) -> str:
     return "–" if number is None else f"{number:,}".replace(",", "\u202f")
 
 
+def write_share(part: float) -> str:
+    """A part of a whole as a percentage: 12.3 %; what is not nothing is never shown as 0."""
+    if 0 < part < 0.001:
+        return "under 0.1 %"
+    return f"{100 * part:.1f}".rstrip("0").rstrip(".") + " %"
+
+
 def write_money(amount_minor: int | None, currency: str) -> str:
     """An amount of minor units as English readers write it."""
     return "–" if amount_minor is None else Money(amount_minor, currency).text("en_GB")
@@ -56,12 +63,14 @@ def write_words(name: str) -> str:
 
 
 def set_up_formats(app: Flask) -> None:
-    """Offer the formats to templates as filters: instant, duration, number, words; and money as a function."""
+    """Offer the formats to templates as filters: instant, duration, number, share, words; and money as a function."""
     app.jinja_env.filters.update(
         instant=write_instant,
         plain_instant=plain_instant,
         duration=write_duration,
         number=write_number,
         words=write_words,
+        share=write_share,
+        unix=clock.from_unix,
     )
     app.jinja_env.globals.update(write_money=write_money, now=clock.now)

@@ -7,12 +7,12 @@ from werkzeug.wrappers import Response
 
 from foundation.access import get_user
 from foundation.errors import InputError
-from foundation.web import actor, permission, read_form, store, transaction
+from foundation.web import actor, permission, read_form, reading, store, transaction
 from foundation.web.access import foundations
 from outage import incidents
 from outage.impact import measure_impact
-from outage.lifecycle import Severity
-from outage.web.forms import ElementsForm, NoteForm, OwnerForm, RestoreForm, SeverityForm, StepForm
+from outage.lifecycle import IncidentStatus, Severity
+from outage.web.forms import NoteForm, OwnerForm, RestoreForm, SeverityForm, StepForm
 
 pages = Blueprint("incident_steps", __name__, url_prefix="/incidents/<ref>")
 _MAY = "incidents.write"
@@ -45,20 +45,6 @@ def restore(ref: str) -> Response:
     if not ended:
         return _back(ref, "Nothing changed: these were restored before.", changed=False)
     return _back(ref, f"{_counted(ended)} ended. The incident is {status}.")
-
-
-@pages.post("/outages")
-@permission(_MAY)
-def add_outages(ref: str) -> Response:
-    """Add elements that are down too."""
-    form = read_form(ElementsForm)
-    outages = form.outages()
-    if not outages:
-        raise InputError("no element was named", where="elements", accepted="at least one network element")
-    with transaction() as session:
-        incident = incidents.get_incident(session, ref)
-        added = incidents.add_outages(session, incident, outages, actor=actor())
-    return _back(ref, f"{_counted(len(added))} added.")
 
 
 @pages.post("/notes")
@@ -131,7 +117,11 @@ def dismiss(ref: str) -> Response:
 def measure(ref: str) -> Response:
     """Measure whom the incident touched; the same inputs give the same run."""
     read_form(StepForm)
-    measured = measure_impact(foundations().database, store(), ref, actor=actor())
+    with reading() as session:
+        incident = incidents.get_incident(session, ref)
+        # What has not begun is measured whole: as of the end of its window.
+        as_of = incident.announced_end_at if incident.status == IncidentStatus.ANNOUNCED else None
+    measured = measure_impact(foundations().database, store(), ref, actor=actor(), as_of=as_of)
     number = measured.run.number
     if not measured.is_new:
         return _back(ref, f"Nothing new: run {number} was measured from the same inputs.", changed=False)

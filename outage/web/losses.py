@@ -2,39 +2,65 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from flask import current_app
 from sqlalchemy.orm import Session
 
 from foundation import clock
 from outage.footprint import footprint
 from outage.intervals import IntervalSet
+from outage.inventory import current_version
 from outage.lifecycle import SERVICES, Degree, IncidentStatus
-from outage.models import Incident, NetworkElement
-from outage.web.charts import CellPoint
+from outage.models import Incident
+from outage.web.reads import outages_mark
 
 Series = dict[str, list[tuple[datetime, int]]]
+_STALE_SECONDS = 10
+_KEPT = 8
 Spans = dict[int, list[tuple[int, int]]]
 
 
 @dataclass(frozen=True)
 class Losses:
-    """Lost and degraded seconds per (element id, service), measured to `as_of` (Unix seconds)."""
+    """Lost and degraded seconds per (element id, service), up to `as_of`; worked out at `read_at` (Unix seconds)."""
 
     lost: dict[tuple[int, str], IntervalSet]
     degraded: dict[tuple[int, str], IntervalSet]
     as_of: int
+    read_at: int
 
 
 def read_losses(session: Session, incident: Incident) -> Losses:
-    """The losses of an incident as of now."""
-    now = clock.now()
+    """The losses of an incident as of now; of planned work that is announced, as of the end of its window."""
+    announced = incident.announced_end_at if incident.status == IncidentStatus.ANNOUNCED else None
+    now = announced or clock.now()
     lost = footprint(session, incident.id, now)
-    return Losses(lost, footprint(session, incident.id, now, degree=Degree.DEGRADED), clock.to_unix(now))
+    return Losses(
+        lost,
+        footprint(session, incident.id, now, degree=Degree.DEGRADED),
+        clock.to_unix(now),
+        clock.to_unix(clock.now()),
+    )
+
+
+def losses_now(session: Session, incident: Incident) -> Losses:
+    """The losses of an incident as of now, or of some seconds ago when nothing about it changed since.
+
+    Its page, its map and its table ask one after the other, and 20,000 elements take a second to work out.
+    """
+    kept: OrderedDict[tuple[object, ...], Losses] = current_app.extensions.setdefault("losses", OrderedDict())
+    key = (incident.id, incident.status, current_version(session, "inventory"), *outages_mark(session, incident.id))
+    found = kept.get(key)
+    if found is None or abs(found.read_at - clock.to_unix(clock.now())) > _STALE_SECONDS:
+        found = read_losses(session, incident)
+        kept[key] = found
+        while len(kept) > _KEPT:
+            kept.popitem(last=False)
+    return found
 
 
 def series_of(losses: Losses) -> Series:
@@ -79,19 +105,12 @@ def _worst_moment(losses: Losses) -> datetime | None:
     return None if worst is None else clock.from_unix(worst)
 
 
-def cells_by_state(session: Session, losses: Losses, at: datetime) -> list[CellPoint]:
-    """Every cell that has a place, with its state at `at`: lost, degraded, restored (lost before), or up."""
+def states_at(losses: Losses, at: datetime) -> dict[int, str]:
+    """The elements that are not simply up at `at`, by id: lost, degraded, or restored (lost before)."""
     second = clock.to_unix(at)
     lost, degraded = _spans(losses.lost, losses.as_of), _spans(losses.degraded, losses.as_of)
-    cells = session.execute(
-        select(NetworkElement.id, NetworkElement.ref, NetworkElement.longitude, NetworkElement.latitude)
-        .where(NetworkElement.kind == "cell", NetworkElement.latitude.is_not(None))
-        .order_by(NetworkElement.ref)
-    )
-    return [
-        CellPoint(ref, longitude or 0.0, latitude or 0.0, _state(lost.get(key, ()), degraded.get(key, ()), second))
-        for key, ref, longitude, latitude in cells
-    ]
+    states = {key: _state(lost.get(key, ()), degraded.get(key, ()), second) for key in (lost.keys() | degraded.keys())}
+    return {key: state for key, state in states.items() if state != "up"}
 
 
 def _spans(losses: dict[tuple[int, str], IntervalSet], as_of: int) -> Spans:

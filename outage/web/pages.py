@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+
 from flask import Blueprint, Response, current_app, render_template, request
 from markupsafe import Markup
+from sqlalchemy.orm import Session
 
 from foundation import clock
 from foundation.web import csv_response, figure, permission, read_page, reading, wants_csv
 from outage.incidents import get_incident
+from outage.inventory import current_version
 from outage.lifecycle import IncidentStatus, allowed_from
 from outage.models import Incident
-from outage.web import charts, losses, reads
-from outage.web.forms import WHEN, ElementsForm, NoteForm, OwnerForm, RestoreForm, SeverityForm
+from outage.web import charts, losses, placed, reads, series
+from outage.web.figures import STATES
+from outage.web.forms import WHEN, NoteForm, OwnerForm, RestoreForm, SeverityForm
+from outage.web.planned import ReasonForm, WindowForm
 
 pages = Blueprint(
     "incidents", __name__, template_folder="templates", static_folder="static", static_url_path="/incidents/static"
@@ -83,10 +90,11 @@ def show_incident(ref: str) -> str:
     with reading() as session:
         incident = get_incident(session, ref)
         view = reads.get_view(session, incident, page)
-        lost = losses.read_losses(session, incident)
+        lost = losses.losses_now(session, incident)
         moment = losses.map_moment(incident, lost)
-        states = _count_states(losses.cells_by_state(session, lost, moment))
-    series = losses.series_of(lost)
+        states = _count_states(session, losses.states_at(lost, moment))
+        cells_version = current_version(session, "inventory")
+    lost_over_time = losses.series_of(lost)
     return render_template(
         "outage/incident.html",
         incident=incident,
@@ -95,10 +103,11 @@ def show_incident(ref: str) -> str:
         allowed=allowed_from(incident.status),
         page=page,
         pages=page.pages(view.stage_count),
-        series=series,
-        series_rows=_series_rows(series),
-        time_chart=figure(charts.lost_service_chart(series), "Elements without service over time") if series else "",
+        series=lost_over_time,
+        series_rows=series.rows_of(lost_over_time, _SHOWN_STEPS),
+        time_chart=_time_chart(lost_over_time),
         states=states,
+        cells_version=cells_version,
         moment=moment,
         forms=_forms(incident),
         when=WHEN,
@@ -107,12 +116,19 @@ def show_incident(ref: str) -> str:
     )
 
 
+def _time_chart(lost_over_time: losses.Series) -> Markup:
+    if not lost_over_time:
+        return Markup()
+    return figure(charts.lost_service_chart(lost_over_time), "Elements without service over time")
+
+
 def _forms(incident: Incident) -> dict[str, object]:
     return {
         "restore": RestoreForm(formdata=None, at=clock.now(), prefix=""),
-        "elements": ElementsForm(formdata=None),
         "note": NoteForm(formdata=None),
         "severity": SeverityForm(formdata=None, severity=incident.severity.value),
+        "window": WindowForm(formdata=None, starts_at=incident.started_at, ends_at=incident.announced_end_at),
+        "reason": ReasonForm(formdata=None),
         "owner": OwnerForm(formdata=None, owner=incident.owner),
     }
 
@@ -122,20 +138,8 @@ def _panels(ref: str) -> list[Markup]:
     return [panel(ref) for panel in current_app.extensions["incident_panels"]]
 
 
-def _series_rows(series: losses.Series) -> list[dict[str, object]]:
-    """The series as a table: one row per instant at which any count changed."""
-    instants = sorted({at for points in series.values() for at, _ in points})
-    current = dict.fromkeys(series, 0)
-    changes = {service: dict(points) for service, points in series.items()}
-    rows: list[dict[str, object]] = []
-    for at in instants[:_SHOWN_STEPS]:
-        current.update({service: changes[service][at] for service in series if at in changes[service]})
-        rows.append({"at": at, "counts": list(current.values())})
-    return rows
-
-
-def _count_states(cells: list[charts.CellPoint]) -> dict[str, int]:
-    counts = dict.fromkeys(("lost", "degraded", "restored", "up"), 0)
-    for cell in cells:
-        counts[cell.state] += 1
-    return {state: count for state, count in counts.items() if count}
+def _count_states(session: Session, touched: Mapping[int, str]) -> dict[str, int]:
+    cells = placed.touched_cells(session, touched)
+    counts = Counter(cell.state for cell in cells)
+    counts["up"] = placed.count_up(session, cells)
+    return {state: counts[state] for state in STATES if counts[state]}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Select, case, func, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from foundation import clock
@@ -113,6 +113,11 @@ def list_incidents(
 def list_rows(session: Session, wanted: IncidentFilter, page: Page | None = None) -> list[IncidentRow]:
     """The incidents that fit (one page of them, or all), each with its counts."""
     found = list_incidents(session, wanted, limit=page.size if page else None, offset=page.offset if page else 0)
+    return rows_of(session, found)
+
+
+def rows_of(session: Session, found: Sequence[Incident]) -> list[IncidentRow]:
+    """Incidents, each with its counts."""
     ids = [incident.id for incident in found]
     counts = session.execute(
         select(Outage.incident_id, func.count(Outage.element_id.distinct()))
@@ -143,8 +148,9 @@ def _latest_runs(session: Session, incident_ids: Sequence[int]) -> dict[int, Imp
 
 
 def lasted(incident: Incident) -> timedelta:
-    """From the start to the restoration, or to now while it is open."""
-    until = incident.restored_at or incident.closed_at or clock.now()
+    """From the start to the restoration, or to now while it is open; of announced work the length of its window."""
+    announced = incident.announced_end_at if incident.status == IncidentStatus.ANNOUNCED else None
+    until = announced or incident.restored_at or incident.closed_at or clock.now()
     return max(until - incident.started_at, timedelta(0))
 
 
@@ -207,8 +213,27 @@ def _stage(row: Any) -> Stage:
     return Stage(ref, name, services, degree, started_at, ended_at, max(until - started_at, timedelta(0)))
 
 
-def search_elements(session: Session, text: str) -> list[NetworkElement]:
-    """The first elements whose ref, name, site or area holds the text."""
+def outages_mark(session: Session, incident_id: int) -> tuple[object, ...]:
+    """What changes whenever an outage of an incident is added, ended, corrected or removed."""
+    sums = [func.sum(type_coerce(column, BigInteger)) for column in (Outage.started_at, Outage.ended_at)]
+    columns = (func.count(), func.max(Outage.id), *sums)
+    return tuple(session.execute(select(*columns).where(Outage.incident_id == incident_id)).one())
+
+
+def search_elements(session: Session, text: str, *, incident: str | None = None) -> list[NetworkElement]:
+    """The first elements whose ref, name, site or area holds the text; of an incident those with open outages."""
     columns = (NetworkElement.ref, NetworkElement.name, NetworkElement.site, NetworkElement.area)
-    fits = or_(*(column.icontains(text, autoescape=True) for column in columns))
-    return list(session.scalars(select(NetworkElement).where(fits).order_by(NetworkElement.ref).limit(_HITS)))
+    statement = select(NetworkElement).where(or_(*(column.icontains(text, autoescape=True) for column in columns)))
+    if incident is not None:
+        statement = statement.where(NetworkElement.id.in_(_out_in(incident)))
+    return list(session.scalars(statement.order_by(NetworkElement.ref).limit(_HITS)))
+
+
+def open_elements(session: Session, incident: str) -> set[str]:
+    """The refs of the elements on which an incident, by its reference, has open outages."""
+    return set(session.scalars(select(NetworkElement.ref).where(NetworkElement.id.in_(_out_in(incident)))))
+
+
+def _out_in(incident: str) -> Select[Any]:
+    of_it = select(Outage.element_id).join(Incident, Incident.id == Outage.incident_id)
+    return of_it.where(Incident.ref == incident, Outage.ended_at.is_(None))

@@ -1,119 +1,87 @@
-"""How long a run of a million lines behind one HLR takes, against a bare DuckDB COPY of the same rows."""
+"""How long a run of lines behind one HLR takes, against DuckDB's bare COPY and PostgreSQL's INSERT of the same rows."""
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
-from foundation import clock
-from foundation.bulk import insert_rows
-from foundation.db import Base, Database
+from foundation.db import Database
 from foundation.snapshots import SnapshotStore
 from outage.impact import measure_impact
 from outage.impact_sql import FACTS
-from outage.inventory import raise_version
 from outage.lines import impact_of_line
 from outage.mirror import ensure_mirror
 from outage.models import Outage
 from tests import impact_worlds as worlds
+from tests.benchmarks import impact_data as data
 
-_LINES = 1_000_000
-_BATCH = 50_000
-_HLR = 1
-
-
-def _accounts() -> Iterator[list[tuple[Any, ...]]]:
-    for first in range(1, _LINES + 1, _BATCH):
-        yield [(number, f"A{number}", f"Name {number}", "GBP") for number in range(first, first + _BATCH)]
+_RUN = f"line_id, account_id, repeat('a', 64) AS pattern, 'served_by' AS evidence, {', '.join(FACTS)}"
 
 
-def _lines() -> Iterator[list[tuple[Any, ...]]]:
-    for first in range(1, _LINES + 1, _BATCH):
-        yield [_line(number) for number in range(first, first + _BATCH)]
+@pytest.fixture
+def store(tmp_path: Path) -> SnapshotStore:
+    """A store with the memory that the settings give by default."""
+    return SnapshotStore(tmp_path / "snapshots")
 
 
-def _line(number: int) -> tuple[Any, ...]:
-    who = (number, number, f"+44{number:010d}", f"23410{number:010d}", f"plan {number % 40}", "postpaid", "consumer")
-    return (
-        *who,
-        "O2",
-        "en",
-        "Europe/London",
-        "active",
-        3000 + number % 500,
-        2500,
-        2000,
-        500,
-        _HLR,
-        '{"loyalty":"gold"}',
-    )
-
-
-_FEES = ["fee_list_minor", "fee_discounted_minor", "fee_service_minor", "fee_device_minor"]
-_WHO = ["id", "account_id", "msisdn", "imsi", "plan", "payment_type", "segment", "brand", "language", "zone", "status"]
-_COLUMNS = [*_WHO, *_FEES, "served_by_id", "attributes"]
-
-
-def _fill(database: Database) -> None:
-    accounts, subscribers = Base.metadata.tables["accounts"], Base.metadata.tables["subscribers"]
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_run_of_all_lines_behind_one_hlr(benchmark: Any, database: Database, store: SnapshotStore) -> None:
+    data.fill_base(database, store, data.LINES)
     with database.transaction() as session:
-        worlds.add_elements(session, _HLR)
-        insert_rows(session.connection(), accounts, ["id", "ref", "name", "currency"], _accounts())
-        insert_rows(session.connection(), subscribers, _COLUMNS, _lines())
-        raise_version(session, "base")
-        worlds.add_outage(session, worlds.add_incident(session), _HLR, 0, 1200)
-
-
-def test_a_million_lines_behind_one_hlr(benchmark: Any, database: Database, store: SnapshotStore) -> None:
-    _fill(database)
-    started = clock.monotonic()
+        worlds.add_outage(session, worlds.add_incident(session), data.HLR, 0, 1200)
     base = ensure_mirror(database, store)
-    mirror_took = clock.monotonic() - started
     minutes = iter(range(600, 1200))
+    copies: list[float] = []
 
-    def correct_the_end() -> None:
+    def take_turns() -> None:
+        copies.append(_bare_copy(store, base))
         with database.transaction() as session:
             session.execute(update(Outage).values(ended_at=worlds.at(next(minutes))))
 
     def measure() -> Any:
         return measure_impact(database, store, "INC-2012-00001", actor="nora").run
 
-    run = benchmark.pedantic(measure, setup=correct_the_end, rounds=5)
-    assert run.counts["lines"] == _LINES
-    rival = _bare_copy(store, base)
-    took = benchmark.stats.stats.median
-    started = clock.monotonic()
-    assert impact_of_line(store, run, _LINES // 2) is not None
-    looked_up = clock.monotonic() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(
-        f"\n{database.engine.dialect.name}: mirror {mirror_took:.2f} s ({_LINES / mirror_took:,.0f} lines/s); "
-        f"run {took:.2f} s; bare COPY {rival:.2f} s; ratio {took / rival:.2f}; "
-        f"one line {looked_up * 1000:.0f} ms; peak {peak} MB"
-    )
+    run = benchmark.pedantic(measure, setup=take_turns, rounds=data.ROUNDS)
+    assert run.counts["lines"] == data.LINES
+    took, copied = benchmark.stats.stats.median, sorted(copies)[len(copies) // 2]
+    inserted = sorted(_bare_insert(database) for _ in range(data.ROUNDS))[data.ROUNDS // 2]
+    looked_up = data.seconds_of(lambda: impact_of_line(store, run, data.LINES // 2))
+    rows = [
+        ("the run, catalogued", f"{took:.2f}", "1.00"),
+        ("DuckDB COPY of its rows", f"{copied:.2f}", f"{took / copied:.2f}"),
+        ("PostgreSQL INSERT ... SELECT", f"{inserted:.2f}", f"{took / inserted:.2f}"),
+        ("one line looked up", f"{looked_up:.3f}", ""),
+    ]
+    data.print_table(f"{data.LINES:,} lines behind one HLR", ("", "seconds", "run / this"), rows)
 
 
 def _bare_copy(store: SnapshotStore, base: str) -> float:
-    """The median seconds of a plain COPY of the same rows and columns, with neither order nor checks nor counts."""
-    columns = f"line_id, account_id, repeat('a', 64) AS pattern, 'served_by' AS evidence, {', '.join(FACTS)}"
+    """A plain COPY of the same rows and columns, with neither order nor checks nor counts."""
     target = store.directory / "rival.parquet"
-    times = []
-    for _ in range(5):
-        with store.connect() as workspace:
-            started = clock.monotonic()
-            workspace.execute(
-                f"COPY (SELECT {columns} FROM {store.source(base)} WHERE served_by_id = {_HLR}) "
-                f"TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
-            )
-            times.append(clock.monotonic() - started)
-    return sorted(times)[2]
+    query = f"SELECT {_RUN} FROM {store.source(base)} WHERE served_by_id = {data.HLR}"
+    with store.connect() as workspace:
+        statement = f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
+        return data.seconds_of(lambda: workspace.execute(statement))
 
 
-@pytest.fixture
-def store(tmp_path: Any) -> SnapshotStore:
-    """A store with the memory that the settings give by default."""
-    return SnapshotStore(tmp_path / "snapshots")
+def _bare_insert(database: Database) -> float:
+    """A plain INSERT of the same rows from a table that is the mirror already, into one without an index."""
+    joined = "FROM subscribers s JOIN accounts a ON a.id = s.account_id"
+    facts = ", ".join(name for name in FACTS if name not in ("currency", "account_lines"))
+    mirror = (
+        f"SELECT s.id AS line_id, account_id, a.currency, 1::bigint AS account_lines, served_by_id, {facts} {joined}"
+    )
+    with database.engine.begin() as connection:
+        connection.execute(text(f"CREATE TABLE IF NOT EXISTS rival_mirror AS {mirror}"))
+        connection.execute(text("DROP TABLE IF EXISTS rival_run"))
+        connection.execute(text(f"CREATE TABLE rival_run AS SELECT {_RUN} FROM rival_mirror LIMIT 0"))
+    statement = text(f"INSERT INTO rival_run SELECT {_RUN} FROM rival_mirror WHERE served_by_id = {data.HLR}")
+
+    def insert() -> None:
+        with database.engine.begin() as connection:
+            connection.execute(statement)
+
+    return data.seconds_of(insert)

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect
 
 from foundation import clock
 from foundation.db import Database
@@ -93,7 +93,7 @@ def sign_in(context: BrowserContext, address: str, name: str) -> Page:
 
 
 def draw_all(page: Page) -> None:
-    for chart in page.locator(".figure").all():
+    for chart in page.locator(".figure, .cell-map:visible").all():
         chart.scroll_into_view_if_needed()
         expect(chart).to_have_attribute("data-drawn", "yes", timeout=15_000)
 
@@ -107,7 +107,8 @@ def test_every_page_fits_draws_its_charts_and_asks_no_other_host(browser, addres
     watch = Watch()
     watch.follow(page, address)
     one = page.locator("a[href*='/incidents/INC-']").first.get_attribute("href") or ""
-    for wanted in ("/incidents", one, f"{one}/cells", "/incidents/new", "/audit"):
+    steps = [f"{one}/{step}" for step in ("cells", "outages", "restoring")]
+    for wanted in ("/incidents", one, *steps, "/incidents/new", "/network", "/audit"):
         page.goto(address + wanted)
         draw_all(page)
         assert page.evaluate("document.documentElement.dataset.bsTheme") == scheme
@@ -120,17 +121,135 @@ def test_every_page_fits_draws_its_charts_and_asks_no_other_host(browser, addres
 def test_the_map_shows_every_cell_quickly_and_names_the_one_pointed_at(context, address):
     page = sign_in(context, address, "noc")
     page.get_by_role("link", name="Transmission ring cut").click()
-    chart = page.locator(".figure[data-figure]")
+    chart = page.locator(".cell-map")
     started = clock.monotonic()
     chart.scroll_into_view_if_needed()
     expect(chart).to_have_attribute("data-drawn", "yes", timeout=15_000)
     assert clock.monotonic() - started < 5
-    assert chart.evaluate("box => box.data.reduce((sum, trace) => sum + trace.x.length, 0)") == CELLS
-    symbols = chart.evaluate("box => box.data.map(trace => trace.marker.symbol)")
-    assert len(set(symbols)) == len(symbols) == 4
-    chart.evaluate("box => Plotly.Fx.hover(box, [{curveNumber: box.data.length - 1, pointNumber: 0}])")
-    expect(chart.locator(".hovertext").first).to_contain_text("234-10-")
-    expect(chart.locator(".hovertext").first).to_contain_text("lost")
+    page.get_by_role("button", name="All cells").click()
+    expect(chart).to_have_attribute("data-shown", str(CELLS))
+    spot = chart.evaluate(
+        """box => { const map = box.cellMap, at = map.refs.findIndex((ref, place) => map.state[place] === 3);
+          const [x, y] = [map.longitude[at], map.latitude[at]];
+          map.show(x - .001, x + .001, y - .001, y + .001, 0);
+          return [map.screenX(map.longitude[at]), map.screenY(map.latitude[at])]; }"""
+    )
+    chart.locator(".cell-map-frame").hover(position={"x": spot[0] + 2, "y": spot[1] + 2})
+    expect(chart.locator(".cell-map-tip")).to_contain_text("234-10-")
+    expect(chart.locator(".cell-map-tip")).to_contain_text("lost")
+
+
+def pixels(page: Page, state: str) -> int:
+    """How many pixels of the map have the colour of a state."""
+    return int(
+        page.locator(".cell-map").evaluate(
+            """(box, colour) => { const canvas = box.querySelectorAll("canvas")[1];
+              const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+              let found = 0;
+              for (let at = 0; at < data.length; at += 4) {
+                const alike = colour.every((part, place) => Math.abs(data[at + place] - part) < 8);
+                if (data[at + 3] > 200 && alike) { found++; } }
+              return found; }""",
+            {"lost": [224, 81, 47], "degraded": [230, 159, 0], "chosen": [184, 120, 201]}[state],
+        )
+    )
+
+
+def test_the_map_is_moved_and_zoomed_by_mouse_and_keyboard_and_tells_states_by_colour(context, address):
+    page = sign_in(context, address, "noc")
+    page.get_by_role("link", name="Transmission ring cut").click()
+    chart = page.locator(".cell-map")
+    chart.scroll_into_view_if_needed()
+    expect(chart).to_have_attribute("data-drawn", "yes", timeout=15_000)
+    assert pixels(page, "lost") > 500
+    assert pixels(page, "degraded") > 100
+    frame = chart.locator(".cell-map-frame")
+    look = "box => { const map = box.cellMap; return [map.west, map.north, map.scale]; }"
+    before = chart.evaluate(look)
+    frame.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("+")
+    after = chart.evaluate(look)
+    assert after[0] > before[0]
+    assert after[2] > before[2]
+    area = frame.bounding_box()
+    assert area is not None
+    page.mouse.move(area["x"] + 200, area["y"] + 200)
+    page.mouse.down()
+    page.mouse.move(area["x"] + 100, area["y"] + 150, steps=3)
+    page.mouse.up()
+    moved = chart.evaluate(look)
+    assert moved[0] > after[0]
+    assert moved[1] < after[1]
+    page.keyboard.press("0")
+    expect(chart).to_have_attribute("data-shown", str(CELLS))
+    page.get_by_role("button", name="Box zoom").click()
+    page.mouse.move(area["x"] + 50, area["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(area["x"] + 250, area["y"] + 250, steps=3)
+    page.mouse.up()
+    assert chart.evaluate(look)[2] > moved[2] / 100
+    expect(page.get_by_role("button", name="Move")).to_have_attribute("aria-pressed", "true")
+
+
+def test_cells_are_picked_on_the_map_with_a_box_a_lasso_and_all_in_view(context, address):
+    page = sign_in(context, address, "noc")
+    page.goto(f"{address}/incidents/new")
+    page.get_by_text("Pick cells on the map").press("Enter")
+    chart = page.locator(".cell-map")
+    chart.scroll_into_view_if_needed()
+    expect(chart).to_have_attribute("data-drawn", "yes", timeout=15_000)
+    frame = chart.locator(".cell-map-frame")
+    area = frame.bounding_box()
+    assert area is not None
+    middle = (area["x"] + area["width"] / 2, area["y"] + area["height"] / 2)
+    counts = []
+    for tool in ("Box", "Lasso"):
+        page.get_by_role("button", name="Clear the list").click()
+        page.get_by_role("button", name=tool, exact=True).click()
+        page.mouse.move(middle[0] - 40, middle[1] - 40)
+        page.mouse.down()
+        for x, y in ((40, -40), (40, 40), (-40, 40)) if tool == "Lasso" else ((40, 40),):
+            page.mouse.move(middle[0] + x, middle[1] + y, steps=4)
+        page.mouse.up()
+        chosen = page.get_by_label("Network elements", exact=True).input_value().split()
+        assert len(chosen) == len(set(chosen)) > 0
+        expect(page.locator("[data-told]")).to_contain_text(f"{len(chosen):,} elements chosen")
+        counts.append(len(chosen))
+    assert abs(counts[0] - counts[1]) < counts[0] / 5
+    page.wait_for_timeout(100)
+    assert pixels(page, "chosen") > 50
+    page.get_by_role("button", name="Take all in view").press("Enter")
+    expect(page.locator("[data-told]")).to_contain_text(f"{CELLS:,} elements chosen")
+
+
+def test_a_pasted_list_and_a_file_name_what_was_not_found_and_keep_the_rest(context, address):
+    page = sign_in(context, address, "noc")
+    page.goto(f"{address}/incidents/new")
+    field = page.get_by_label("Network elements", exact=True)
+    field.fill("hlr-1, 234-10-00001; nonsense")
+    field.blur()
+    told = page.locator("[data-told]")
+    expect(told).to_contain_text("2 elements chosen. 1 was not found and left out: nonsense.")
+    expect(field).to_have_value("hlr-1\n234-10-00001")
+    file = FilePayload(name="cells.csv", mimeType="text/csv", buffer=b"name,cell\nx,234-10-00002\ny,gone-1\n")
+    page.get_by_label("Or from a file").set_input_files([file])
+    expect(told).to_contain_text("3 elements chosen. 1 was not found and left out: gone-1.")
+    expect(field).to_have_value("hlr-1\n234-10-00001\n234-10-00002")
+
+
+def test_some_elements_are_restored_on_a_page_of_their_own_by_keyboard(context, address):
+    page = sign_in(context, address, "noc")
+    page.get_by_role("link", name="Transmission ring cut").click()
+    page.get_by_role("link", name="Restore some").press("Enter")
+    page.get_by_label("Find a network element").fill("234-10-0055")
+    expect(page.locator(".element-hits button")).to_have_count(10)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Network elements", exact=True)).to_have_value("234-10-00551")
+    page.get_by_role("button", name="Restore them").press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("with others still out")
 
 
 def test_the_steps_of_staged_restoration_are_to_be_seen_and_read_as_a_table(context, address):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
+from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
 
 from foundation import migrate
 from foundation.db import Database
+from outage.models import Incident
 
 
 def test_the_migrated_database_equals_the_metadata(database: Database) -> None:
@@ -27,9 +32,48 @@ def test_every_migration_can_be_taken_back_and_applied_again(database: Database)
     with database.engine.begin() as connection:
         command.downgrade(migrate.config_for(connection), "base")
     assert migrate.current_revision(database) is None
-    assert migrate.upgrade(database) == (None, "0004")
+    assert migrate.upgrade(database) == (None, "0009")
 
 
 def test_upgrading_again_changes_nothing(database: Database) -> None:
     before, after = migrate.upgrade(database)
     assert before == after
+
+
+def test_the_migration_keeps_incidents_that_others_refer_to_and_lets_in_the_new_words(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'old.db'}")
+    insert = (
+        "INSERT INTO incidents"
+        " (id, ref, title, status, severity, cause_class, planned, started_at, opened_by, opened_at)"
+        " VALUES ({0}, 'INC-{0}', 't', '{1}', 'major', 'power', false, 1, 'nina', 1)"
+    )
+
+    def run(*statements: str) -> None:
+        with database.engine.begin() as connection:
+            for statement in statements:
+                connection.execute(text(statement))
+
+    migrate.upgrade(database, "0006")
+    entry = (
+        "INSERT INTO timeline_entries (incident_id, at, written_at, actor, kind, text) VALUES (1, 1, 1, 'n', 'k', 't')"
+    )
+    run(insert.format(1, "opened"), entry)
+    with pytest.raises(IntegrityError):
+        run(insert.format(2, "announced"))
+    migrate.upgrade(database)
+    run(
+        insert.format(2, "announced"),
+        insert.format(3, "merged"),
+        "UPDATE incidents SET merged_into_id = 1 WHERE id = 3",
+    )
+    with pytest.raises(IntegrityError):
+        run(insert.format(4, "forgotten"))
+    with pytest.raises(IntegrityError):
+        run("UPDATE incidents SET merged_into_id = 77 WHERE id = 3")
+    with database.reading() as session:
+        assert [(one.kind, one.status) for one in session.scalars(select(Incident).order_by(Incident.id))] == [
+            ("network", "opened"),
+            ("network", "announced"),
+            ("network", "merged"),
+        ]
+    database.dispose()

@@ -148,3 +148,45 @@ def test_local_variables_are_no_tables(store: SnapshotStore) -> None:
     with store.connect() as workspace, pytest.raises(Exception, match="secret"):
         workspace.fetch_rows("SELECT * FROM secret")
     assert secret.num_rows == 1
+
+
+def _numbered(store: SnapshotStore, rows: dict[int, str], over: str | None = None) -> WrittenFile:
+    batch = pa.RecordBatch.from_pydict({"number": list(rows), "word": list(rows.values())})
+    return store.write_batches("test", batch.schema, [batch], over=None if over is None else (over, "number"))
+
+
+def test_a_layer_reads_as_what_it_lies_over_with_its_own_rows_in_place(store: SnapshotStore) -> None:
+    whole = _numbered(store, {1: "a", 2: "b", 3: "c"})
+    layer = _numbered(store, {2: "B", 4: "D"}, over=whole.id)
+    upper = _numbered(store, {1: "A"}, over=layer.id)
+    other = _numbered(store, {9: "z"})
+    assert layer.rows == 2
+    assert [store.count_rows(one.id) for one in (whole, layer, upper)] == [3, 4, 4]
+    with store.connect() as workspace:
+        for ids, expected in (
+            ([layer.id], {1: "a", 2: "B", 3: "c", 4: "D"}),
+            ([upper.id], {1: "A", 2: "B", 3: "c", 4: "D"}),
+            (
+                [other.id, layer.id, whole.id],
+                [(1, "a")] * 2 + [(2, "B"), (2, "b")] + [(3, "c")] * 2 + [(4, "D"), (9, "z")],
+            ),
+        ):
+            rows = workspace.fetch_rows(f"SELECT * FROM {store.source(*ids)} ORDER BY number, word")
+            assert rows == (sorted(expected.items()) if isinstance(expected, dict) else expected)
+        joined = (
+            f"SELECT count(*) FROM {store.source(layer.id)} b JOIN {store.source(whole.id)} c ON b.number = c.number"
+        )
+        assert workspace.fetch_rows(joined) == [(3,)]
+        workspace.execute(f"CREATE VIEW both_layers AS FROM {store.source(layer.id)}")
+        assert workspace.fetch_rows("SELECT word FROM both_layers WHERE number = 2") == [("B",)]
+
+
+def test_a_layer_is_named_by_what_it_lies_over_too(store: SnapshotStore) -> None:
+    first, second = _numbered(store, {1: "a"}), _numbered(store, {1: "b"})
+    over_first = _numbered(store, {2: "x"}, over=first.id)
+    assert over_first.id != _numbered(store, {2: "x"}, over=second.id).id
+    assert over_first.id == _numbered(store, {2: "x"}, over=first.id).id
+    store.path(first.id).unlink()
+    with pytest.raises(NotFoundError, match="snapshot file is missing") as caught:
+        store.source(over_first.id)
+    assert caught.value.value == first.id

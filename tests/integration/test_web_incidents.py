@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,7 +24,7 @@ from outage.outages import OutageStart
 from tests.web_client import add_staff, csrf_token, make_web, send, sign_in
 
 STARTED_AT = datetime(2012, 7, 11, 12, 30, tzinfo=UTC)
-STEPS = ("restore", "outages", "notes", "severity", "owner", "close", "reopen", "dismiss", "runs")
+STEPS = ("restore", "notes", "severity", "owner", "close", "reopen", "dismiss", "runs")
 OPENING = {
     "title": "HLR-1 lost",
     "severity": "critical",
@@ -30,6 +32,7 @@ OPENING = {
     "started_at": "2012-07-11 13:30 Europe/London",
     "elements": "hlr-1",
     "degree": "lost",
+    "kind": "network",
 }
 
 
@@ -190,7 +193,7 @@ def test_the_page_offers_only_the_steps_that_the_status_allows(app, database):
         page = client.get(f"/incidents/{ref}").text
         return {step for step in STEPS if f'action="/incidents/{ref}/{step}"' in page}
 
-    changes = {"outages", "notes", "severity", "owner", "runs"}
+    changes = {"notes", "severity", "owner", "runs"}
     assert offered() == changes | {"restore", "dismiss"}
     send(client, f"/incidents/{ref}/restore", {"all_open": "y", "at": "2012-07-11 14:30Z"})
     assert offered() == changes | {"close", "reopen"}
@@ -204,6 +207,7 @@ def test_every_step_leaves_its_trace_on_the_timeline_and_in_the_audit(app, datab
     client = sign_in(app, database, "noc")
     steps: list[tuple[str, dict[str, Any], str]] = [
         ("outages", {"elements": "cell-3", "services": ["data"], "degree": "degraded"}, "1 outage added"),
+        ("restoring", {"elements": "cell-3", "at": "2012-07-11 13:30Z"}, "with others still out"),
         ("notes", {"text": "Crew is on its way", "at": "2012-07-11 15:00+01:00"}, "Crew is on its way"),
         ("severity", {"severity": "critical"}, "Severity changed from major to critical"),
         ("owner", {"owner": "noc"}, "Owner is now noc"),
@@ -236,8 +240,6 @@ def test_a_step_taken_twice_says_that_nothing_changed(app, database):
         ("restore", {"all_open": "y", "at": "2012-07-11 10:30Z"}, "ended_at is before started_at"),
         ("restore", {"elements": "cell-4", "at": "2012-07-11 14:30Z"}, "no outage of"),
         ("restore", {"elements": "nothing", "at": "2012-07-11 14:30Z"}, "unknown network element"),
-        ("outages", {"elements": "", "degree": "lost"}, "no element was named"),
-        ("outages", {"elements": "cell-1", "degree": "lost"}, "overlaps"),
         ("notes", {"text": "  "}, "write something"),
         ("severity", {"severity": "x"}, "Not a valid choice"),
         ("owner", {"owner": "nobody-we-know"}, "no such staff user"),
@@ -273,7 +275,8 @@ def test_junk_in_any_field_of_any_form_is_never_a_crash(app, database, junk):
     client = sign_in(app, database, "admin")
     names = [*OPENING, "planned", "services", "at", "text", "owner", "all_open", "unheard_of"]
     valid = {**OPENING, "at": "2012-07-11 14:30Z", "text": "x", "owner": "noc", "csrf_token": csrf_token(client)}
-    for address in ("/incidents/new", *(f"/incidents/{ref}/{step}" for step in STEPS if step != "runs")):
+    forms = ("outages", "restoring", *(step for step in STEPS if step != "runs"))
+    for address in ("/incidents/new", "/elements/check", *(f"/incidents/{ref}/{form}" for form in forms)):
         assert send(client, address, {**valid, **dict.fromkeys(names, junk)}).status_code < 500, address
         for name in names:
             assert send(client, address, {**valid, name: junk}).status_code < 500, (address, name)
@@ -310,18 +313,15 @@ def test_the_map_knows_each_cell_with_its_state_and_has_a_table(app, database):
         over = OutageStart("cell-3", ("data",), STARTED_AT, Degree.LOST, STARTED_AT + timedelta(hours=1))
         add_outages(session, incident, [over], actor="noc")
     client = sign_in(app, database, "noc")
-    traces = json_of(client, f"/incidents/{ref}/map.json")["data"]
-    found = {trace["name"].split()[0]: (trace["text"], trace["marker"]["symbol"]) for trace in traces}
-    assert found == {
-        "up": (["cell-4"], "circle"),
-        "restored": (["cell-3"], "diamond"),
-        "degraded": (["cell-2"], "triangle-up"),
-        "lost": (["cell-1"], "x"),
-    }
+    states = json_of(client, f"/incidents/{ref}/map.json")["states"]
+    assert states == {"restored": ["cell-3"], "degraded": ["cell-2"], "lost": ["cell-1"]}
+    page = client.get(f"/incidents/{ref}").text
+    assert all(f"map-mark-{state}" in page for state in ("lost", "degraded", "restored", "up"))
     table = client.get(f"/incidents/{ref}/cells").text
     assert all(f"cell-{number}" in table for number in (1, 2, 3))
     assert "cell-4" not in table
     assert client.get(f"/incidents/{ref}/cells?state=lost&format=csv").text.splitlines()[1].startswith("cell-1,lost,")
+    assert client.get(f"/incidents/{ref}/cells?state=up&format=csv").text.splitlines()[1].startswith("cell-4,up,")
 
 
 def test_after_it_the_map_shows_the_moment_when_it_was_worst(app, database):
@@ -329,8 +329,99 @@ def test_after_it_the_map_shows_the_moment_when_it_was_worst(app, database):
     client = sign_in(app, database, "noc")
     send(client, f"/incidents/{ref}/restore", {"all_open": "y", "at": "2012-07-11 14:30Z"})
     assert "at its worst, 11 Jul 2012 12:30 UTC" in client.get(f"/incidents/{ref}").text
-    traces = json_of(client, f"/incidents/{ref}/map.json")["data"]
-    assert [trace["name"] for trace in traces] == ["up (2)", "lost (2)"]
+    assert json_of(client, f"/incidents/{ref}/map.json")["states"] == {"lost": ["cell-1", "cell-2"]}
+
+
+def test_the_map_is_told_where_every_cell_stands_and_which_are_gone(app, database):
+    with database.transaction() as session:
+        session.scalars(select(NetworkElement).where(NetworkElement.ref == "cell-2")).one().valid_to = STARTED_AT
+        session.add(NetworkElement(ref="cell-9", kind="cell", name="Nowhere", services=["voice"]))
+    cells = json_of(sign_in(app, database, "noc"), "/elements/cells.json")
+    assert cells["refs"] == ["cell-1", "cell-2", "cell-3", "cell-4"]
+    assert (cells["x"][0], cells["y"][0]) == (-60_000, 5_151_000)
+    assert cells["retired"] == [1]
+
+
+def test_browsers_keep_the_places_of_cells_as_long_as_the_inventory_is_the_same(app, database):
+    client = sign_in(app, database, "noc")
+    answer = client.get("/elements/cells.json?v=3", headers={"Accept-Encoding": "gzip"})
+    assert (answer.headers["Cache-Control"], answer.headers["Content-Encoding"]) == ("private, max-age=3600", "gzip")
+    assert client.get("/elements/cells.json").headers["Cache-Control"] == "no-store"
+
+
+def check(client: FlaskClient, address: str, **fields: Any) -> Any:
+    return client.post(address, data={"csrf_token": csrf_token(client), **fields}).json
+
+
+def test_a_pasted_list_and_a_file_are_looked_up_and_what_was_not_found_is_named(app, database):
+    client = sign_in(app, database, "noc")
+    file = (io.BytesIO(b"name,cell\nNorth,cell-2\nSouth,cell-77\nNorth,cell-2\n"), "cells.csv")
+    said = check(client, "/elements/check", text="hlr-1, nope;cell-1", file=file)
+    assert said == {"found": ["hlr-1", "cell-1", "cell-2"], "unknown": ["nope", "cell-77"]}
+    plain = (io.BytesIO("\ufeffcell-3\r\ncell-4; cell-3".encode()), "cells.txt")
+    assert check(client, "/elements/check", file=plain)["found"] == ["cell-3", "cell-4"]
+    for content in (b"\xff\xfe\x00", b"a\0b", b"PK\x03\x04\x00\x00"):
+        answer = check(client, "/elements/check", file=(io.BytesIO(content), "cells.zip"))
+        assert "not a text file" in answer["error"]
+    assert count_of(database, Incident) == 0
+
+
+def test_restoring_finds_only_what_the_incident_still_has_out(app, database):
+    ref = add_incident(database)
+    client = sign_in(app, database, "noc")
+    send(client, f"/incidents/{ref}/restoring", {"elements": "cell-2", "at": "2012-07-11 13:30Z"})
+    said = check(client, f"/elements/check?incident={ref}", text="cell-1 cell-2 cell-3")
+    assert said == {"found": ["cell-1"], "unknown": ["cell-2", "cell-3"]}
+    hits = json_of(client, f"/elements.json?search=cell&incident={ref}")["elements"]
+    assert [hit["ref"] for hit in hits] == ["cell-1"]
+
+
+@pytest.mark.parametrize(
+    ("step", "fields", "complaint"),
+    [
+        ("outages", {"elements": "", "degree": "lost"}, "no element was named"),
+        ("outages", {"elements": "cell-1", "degree": "lost"}, "overlaps"),
+        ("outages", {"elements": "cell-3", "degree": "lost", "started_at": "2012-07-11 13:30"}, "naive timestamp"),
+        ("restoring", {"elements": "", "at": "2012-07-11 14:30Z"}, "no element was named"),
+        ("restoring", {"elements": "cell-4", "at": "2012-07-11 14:30Z"}, "no outage of"),
+        ("restoring", {"elements": "cell-1", "at": "2012-07-11 10:30Z"}, "ended_at is before started_at"),
+        ("restoring", {"elements": "cell-1", "at": ""}, "when service came back"),
+    ],
+)
+def test_a_mistake_on_a_page_of_elements_is_named_there_and_changes_nothing(app, database, step, fields, complaint):
+    ref = add_incident(database)
+    entries = count_of(database, AuditEntry)
+    answer = send(sign_in(app, database, "noc"), f"/incidents/{ref}/{step}", fields)
+    assert answer.status_code == 422
+    assert complaint in answer.text
+    assert count_of(database, AuditEntry) == entries
+
+
+def test_of_a_list_with_unknown_names_the_known_ones_stay_in_the_field(app, database):
+    ref = add_incident(database)
+    client = sign_in(app, database, "noc")
+    fields = {"elements": "cell-3 no-such-cell cell-4 nor-this", "degree": "lost"}
+    page = send(client, f"/incidents/{ref}/outages", fields).text
+    assert "Not found in the inventory: no-such-cell, nor-this. The 2 that were found are kept" in page
+    kept = re.search(r"<textarea[^>]*>(.*?)</textarea>", page, re.DOTALL)
+    assert kept is not None
+    assert kept[1].split() == ["cell-3", "cell-4"]
+    assert count_of(database, Outage) == 4
+
+
+def test_an_incident_is_opened_from_an_uploaded_file_without_scripts(app, database):
+    client = sign_in(app, database, "noc")
+    file = (io.BytesIO(b"cell-1\ncell-2\n"), "cells.txt")
+    answer = send(client, "/incidents/new", {**OPENING, "elements_file": file})
+    assert answer.status_code == 303
+    assert count_of(database, Outage) == 7
+
+
+def test_a_billing_incident_takes_no_elements(app, database):
+    client = sign_in(app, database, "noc")
+    refused = send(client, "/incidents/new", {**OPENING, "kind": "billing"})
+    assert "has no outages" in refused.text
+    assert send(client, "/incidents/new", {**OPENING, "kind": "billing", "elements": ""}).status_code == 303
 
 
 def test_elements_are_found_by_reference_name_or_area(app, database):

@@ -12,11 +12,13 @@ from foundation.db import Database
 from foundation.errors import InputError, RefusedError
 from notify.models import Delivery, DeliveryKind
 from notify.texts import save_text
+from outage import cli_planned
 from outage.impact import measure_impact
 from outage.incidents import get_incident, reopen_incident
 from outage.lifecycle import IncidentStatus
 from outage.models import Incident, Subscriber
 from tests.world import World, decide
+from wsgi import create_app
 
 
 def propose(world: World) -> str:
@@ -196,6 +198,16 @@ def test_a_line_is_explained_by_the_version_that_was_used_even_when_it_is_retire
         (story,) = line_story(session, world.app.store, session.get_one(Subscriber, 1))
     assert story.decisions[0].policy == "o2-uk-2012-07 v1"
     assert story.decisions[0].explanation
+
+
+def test_an_incident_with_released_credits_is_not_merged_away(world: World) -> None:
+    release(world, decide(world))
+    app = create_app(world.app.settings)
+    (guard,) = app.extensions["merge_guards"]
+    assert guard in cli_planned.merge_guards
+    with pytest.raises(RefusedError, match="were released"), world.app.database.reading() as session:
+        guard(session, get_incident(session, world.incident))
+    app.extensions["foundations"].database.dispose()
 
 
 def test_a_closed_incident_stays_frozen(world: World) -> None:

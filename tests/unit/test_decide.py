@@ -191,6 +191,43 @@ def test_the_trace_can_be_stored_and_read_out():
     assert any("amount round half up(base, 2) = round half up(2.042 GBP, 2) = 2.04 GBP" in line for line in said)
 
 
+def test_conditions_on_the_input_contexts_and_lists_are_read_out():
+    body = """\
+decisions:
+  - name: levels
+    hit policy: R
+    table: |
+      plan                     || level : string
+      starts with(?, "Pro")    || "a"
+      contains(?, "Max")       || "b"
+  - name: base
+    expression: "{half: hours lost / 2, rest: half + 1}.rest"
+rewards: [{name: c, kind: apology, when: 'count(levels) = 2 and base > 1'}]
+"""
+    decision = decide(policy(body), {"plan": "Pro Max", "hours lost": 4}, on=DAY)
+    assert decision.outcome == "entitled"
+    said = decision.trace.explain()
+    assert any("levels: rules 1 and 2 because plan is Pro Max" in line and "levels is a, b" in line for line in said)
+    assert any(line.startswith("base: ") and line.endswith("= 3.") for line in said)
+
+
+def test_a_default_is_read_out_and_rules_that_differ_under_any_are_a_conflict():
+    body = """\
+decisions:
+  - name: share
+    hit policy: A
+    table: |
+      hours lost || share : number else 0.5
+      > 2        || 1
+      > 4        || 2
+rewards: [{name: c, kind: apology, when: share = 0.5}]
+"""
+    decision = decide(policy(body), {"hours lost": 1}, on=DAY)
+    assert decision.outcome == "entitled"
+    assert "share: no rule of the table applies, so share is 0.5 by default." in decision.trace.explain()
+    assert "do not say the same" in (decide(policy(body), {"hours lost": 5}, on=DAY).reason or "")
+
+
 def test_a_refused_reward_says_why_in_the_trace():
     said = case(0, 1000).trace.explain()
     assert "level: no rule of the table applies." in said

@@ -72,7 +72,7 @@ def test_a_sound_expression_has_a_type(text, kind):
         ("if hours lost then 1 else 2", 4, "a number, but a boolean is needed", "a boolean"),
         ('if affected then 1 else "a"', 25, "a string stands beside a number", "one type"),
         ("round half up(1, hours lost)", 18, "must be written out", "whole number"),
-        ("floor(affected)", 1, "floor needs a number", "floor(number)"),
+        ("floor(affected)", 7, "floor needs a number", "floor(number)"),
         ("sum(outage date)", 1, "sum cannot take a date", "sum(a, b"),
         ("-affected", 1, "a boolean has no negative", "number"),
         ("[1..2] = 1", 1, "an interval can only be tested against", "in"),

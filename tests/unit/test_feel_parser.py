@@ -92,7 +92,7 @@ def test_expressions_mean_what_the_standard_says(text, expected):
         ("foo(1)", 1, '"foo" is not a function'),
         ("1 < 2 < 3", 7, "cannot be chained"),
         ('date("2012-13-01")', 6, "not a date"),
-        ('duration("P1M")', 10, "not a duration"),
+        ('duration("P1X")', 10, "not a duration"),
         ("round half up(1)", 1, "cannot take 1 arguments"),
         ("1a", 1, "runs into a word"),
         ("‘a’", 1, "means nothing here"),
@@ -133,7 +133,7 @@ def test_a_cell_written_back_is_the_same_cell(text):
     assert parse_tests(write_tests(tests), NAMES) == tests
 
 
-@pytest.mark.parametrize("text", ["", "  ", "1 = 2", "- 1 -", "not(1", "1,", "< < 1", "[1..2", "1 2"])
+@pytest.mark.parametrize("text", ["", "  ", "1 = 2", "- 1 -", "not(1", "1,", "< < 1", "[1..2", "1 2", "?a", "? ?"])
 def test_a_cell_that_means_nothing_is_refused(text):
     with pytest.raises(FeelError):
         parse_tests(text, NAMES)
@@ -150,7 +150,7 @@ def test_nesting_without_end_is_refused_and_exhausts_nothing():
             parse_expression(opening * 900, NAMES)
 
 
-SIGNS = [*'()[]<>=,+-*/."@ \n19²é', "..", "**", "<="]
+SIGNS = [*'(){}:?[]<>=,+-*/."@ \n19²é', "..", "**", "<="]
 WORDS = ["not(", "if ", " then ", " else ", " and ", " in ", " between ", "null", "true", "service fee", "total"]
 CALLS = ['date("', 'duration("PT1H")', '@"2012-07-11"', "round half up(", "min("]
 PIECES = st.sampled_from([*SIGNS, *WORDS, *CALLS])

@@ -135,6 +135,24 @@ def test_an_outage_is_cut_at_local_midnights_not_at_utc_ones():
     }
 
 
+def test_a_stretch_ends_where_the_date_or_the_offset_changes_and_knows_the_local_time_it_starts_at():
+    evening = unix("2026-10-24 22:00", "Europe/London")
+    stretches = list(iv.local_stretches(((evening, evening + 8 * 3600),), "Europe/London"))
+    assert [(one.day.day, one.second_of_day // 3600, one.ended_at - one.started_at) for one in stretches] == [
+        (24, 22, 2 * 3600),
+        (25, 0, 2 * 3600),
+        (25, 1, 4 * 3600),
+    ]
+    assert stretches[0].started_at == evening
+    assert all(before.ended_at == after.started_at for before, after in pairwise(stretches))
+
+
+def test_the_local_date_of_an_instant():
+    assert iv.local_date(unix("2026-06-01 23:30"), "Europe/London") == date(2026, 6, 2)
+    with pytest.raises(InputError, match="unknown time zone"):
+        iv.local_date(0, "Europe/Atlantis")
+
+
 ZONES = [
     "Europe/London",
     "America/New_York",

@@ -125,7 +125,7 @@ def test_it_is_in_force_from_its_first_day_until_before_its_last():
         ("2023-01-01: 1.50", "2023-01-01: 1.5.0", 14, 44, "is not money: 1.5.0", "an amount in major units"),
         ("day rate:\n", "service fee:\n", 11, 3, "has the name of a fact", "another name"),
         ("total loss /", "total los /", 17, 26, 'unknown name "total los"', 'did you mean "total loss"?'),
-        ("hit policy: F", "hit policy: X", 19, 17, 'hit policy cannot be "X"', "C+, F, U"),
+        ("hit policy: F", "hit policy: X", 19, 17, 'hit policy cannot be "X"', "A, C, C#, C+, C<, C>, F, O, P, R, U"),
         ('"consumer"', '"consumr"', 23, 7, "is never a value here", 'did you mean "consumer"?'),
         ("> 3 ", '> "3"', 23, 22, "the input is a number, but this test is a string", "a number"),
         ("kind: bill_credit", "kind: bil_credit", 27, 11, 'kind cannot be "bil_credit"', 'did you mean "bill_credit"?'),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compensation.feel import FeelType, NameType, Origin
-from compensation.table_text import read_table
+from compensation.table_text import read_table, write_table
 from compensation.tables import HitPolicy, Status, Table, check_table, evaluate_table
 
 SCOPE = {
@@ -72,6 +72,26 @@ def test_a_bar_inside_quotes_parts_no_cells():
     assert result('plan || n : string\n"a|b" || "c||d"', plan="a|b").outputs == {"n": "c||d"}
 
 
+def naive(hit_policy: HitPolicy, hits: list[tuple[int, int]]) -> Any:
+    """The rules that count and the result, in plain Python; None for a conflict. Priorities go from 99 down."""
+    numbers, values = tuple(i for i, _ in hits), tuple(n for _, n in hits)
+    by_output = sorted(hits, key=lambda hit: -hit[1])
+    counted = {
+        HitPolicy.UNIQUE: (numbers, values[0]) if len(hits) == 1 else None,
+        HitPolicy.ANY: (numbers, values[0]) if len(set(values)) == 1 else None,
+        HitPolicy.PRIORITY: ((by_output[0][0],), by_output[0][1]),
+        HitPolicy.FIRST: (numbers[:1], values[0]),
+        HitPolicy.RULE_ORDER: (numbers, values),
+        HitPolicy.OUTPUT_ORDER: (tuple(i for i, _ in by_output), tuple(n for _, n in by_output)),
+        HitPolicy.COLLECT: (numbers, values),
+        HitPolicy.COLLECT_SUM: (numbers, sum(values)),
+        HitPolicy.COLLECT_MIN: (numbers, min(values)),
+        HitPolicy.COLLECT_MAX: (numbers, max(values)),
+        HitPolicy.COLLECT_COUNT: (numbers, len(values)),
+    }
+    return counted[hit_policy]
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 99)), min_size=1, max_size=6),
     st.one_of(st.none(), st.integers(0, 9)),
@@ -79,7 +99,10 @@ def test_a_bar_inside_quotes_parts_no_cells():
 )
 def test_hit_policies_agree_with_a_naive_model(rules, hours, hit_policy):
     text = "\n".join(
-        ["hours lost || n : number", *(f"[{low}..{high}) || {n}" for low, high, n in rules if low <= high)]
+        [
+            f"hours lost || n : number in {', '.join(str(n) for n in range(99, -1, -1))}",
+            *(f"[{low}..{high}) || {n}" for low, high, n in rules if low <= high),
+        ]
     )
     kept = [rule for rule in rules if rule[0] <= rule[1]] or [(0, 5, 1)]
     text = text if "\n" in text else f"{text}\n[0..5) || 1"
@@ -87,14 +110,12 @@ def test_hit_policies_agree_with_a_naive_model(rules, hours, hit_policy):
     found = result(text, hit_policy, hours_lost=None if hours is None else Fraction(hours))
     if not hits:
         assert (found.status, found.outputs["n"]) == (Status.NO_RULE, None)
-    elif hit_policy is HitPolicy.FIRST:
-        assert (found.rules, found.outputs["n"]) == ((hits[0][0],), hits[0][1])
-    elif hit_policy is HitPolicy.COLLECT_SUM:
-        assert (found.rules, found.outputs["n"]) == (tuple(i for i, _ in hits), sum(n for _, n in hits))
-    elif len(hits) > 1:
-        assert found.status is Status.CONFLICT
+        return
+    expected = naive(hit_policy, hits)
+    if expected is None:
+        assert (found.status, found.outputs["n"]) == (Status.CONFLICT, None)
     else:
-        assert (found.rules, found.outputs["n"]) == ((hits[0][0],), hits[0][1])
+        assert (found.status, found.rules, found.outputs["n"]) == (Status.MATCHED, *expected)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +142,65 @@ def test_a_faulty_table_is_refused_at_the_faulty_cell(text, line, column, what):
     first = faults(text)[0]
     assert what in first.what
     assert (first.at.line, first.at.column) == (line, column)
+
+
+LEVELS = """
+    hours lost : [0..100] | plan : "A", "B" || level : string in "high", "mid", "low" | rate : number else 7
+    > 1                   | -               || "low"                                  | 1
+    > 2                   | "A"             || "high"                                 | 2
+    > 2                   | -               || "mid"                                  | 3
+"""
+
+
+def levels(hit_policy: HitPolicy, hours: Any, plan: Any = "A") -> Any:
+    found = result(LEVELS, hit_policy, hours_lost=None if hours is None else Fraction(hours), plan=plan)
+    return found.status, found.rules, tuple(found.outputs.values())
+
+
+@pytest.mark.parametrize(
+    ("hit_policy", "expected"),
+    [
+        (HitPolicy.PRIORITY, (Status.MATCHED, (2,), ("high", 2))),
+        (HitPolicy.OUTPUT_ORDER, (Status.MATCHED, (2, 3, 1), (("high", "mid", "low"), (2, 3, 1)))),
+        (HitPolicy.RULE_ORDER, (Status.MATCHED, (1, 2, 3), (("low", "high", "mid"), (1, 2, 3)))),
+        (HitPolicy.ANY, (Status.CONFLICT, (1, 2, 3), (None, None))),
+        (HitPolicy.COLLECT_COUNT, (Status.MATCHED, (1, 2, 3), (3, 3))),
+    ],
+)
+def test_several_outputs_follow_the_hit_policy(hit_policy, expected):
+    assert levels(hit_policy, 3) == expected
+
+
+def test_without_a_match_the_defaults_count_and_under_a_list_policy_as_a_list():
+    assert levels(HitPolicy.UNIQUE, 1) == (Status.DEFAULT, (), (None, 7))
+    assert levels(HitPolicy.COLLECT, 1) == (Status.DEFAULT, (), ((None,), (7,)))
+
+
+def test_an_input_outside_its_allowed_values_meets_no_rule_and_no_default_but_null_does():
+    assert levels(HitPolicy.UNIQUE, 101) == (Status.NO_RULE, (), (None, None))
+    assert levels(HitPolicy.UNIQUE, 2, plan="C") == (Status.NO_RULE, (), (None, None))
+    assert levels(HitPolicy.UNIQUE, 2, plan=None) == (Status.MATCHED, (1,), ("low", 1))
+
+
+def test_a_table_written_is_read_as_the_same_table():
+    for text in (STEPS, LEVELS, 'plan || n : string in "a|b", " else " else "a|b"\nnot("||") || " in "'):
+        first = table(text)
+        assert table(write_table(first)) == first
+
+
+@pytest.mark.parametrize(
+    ("text", "hit_policy", "what"),
+    [
+        ('plan || n : string\n- || "a"', HitPolicy.PRIORITY, "no output lists them"),
+        ("plan || n : boolean\n- || true", HitPolicy.COLLECT_MAX, 'cannot order "n"'),
+        ('plan || n : string in "a", "b"\n- || "c"', HitPolicy.UNIQUE, '"c" is never a value here'),
+        ('plan || n : string in "a" else "c"\n- || "a"', HitPolicy.UNIQUE, '"c" is never a value here'),
+        ('plan : "a", "b" || n : number\n"c" || 1', HitPolicy.UNIQUE, '"c" is never a value here'),
+        ('plan || n : number in "a"\n- || 1', HitPolicy.UNIQUE, "the input is a number, but this test is a string"),
+    ],
+)
+def test_allowed_values_and_hit_policies_are_checked(text, hit_policy, what):
+    assert what in faults(text, hit_policy)[0].what
 
 
 def test_what_cannot_be_added_up_cannot_be_collected():

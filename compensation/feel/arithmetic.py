@@ -1,0 +1,274 @@
+"""Operators on values: exact arithmetic, order, three-valued logic, and the properties of dates and durations.
+
+The interpreter and the generated function both compute with these, so neither can round or compare by itself.
+"""
+
+from __future__ import annotations
+
+import datetime
+import operator
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
+from compensation.feel.builtins import equal, median
+from compensation.feel.functions import NULL_TOLERANT, SIGNATURES, round_number
+from compensation.feel.temporal import Months, add_months, add_to_time, time_between
+from compensation.feel.values import FeelType, Value, type_of
+
+__all__ = ["OPERATIONS", "ORDERED", "add_up", "aggregate", "arithmetic", "both", "call", "equal", "ordered"]
+
+Note = Callable[[str], None]
+
+_MAX_EXPONENT = 1_000
+_MAX_BITS = 20_000
+_MICROSECOND = datetime.timedelta(microseconds=1)
+_ORDER: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_N, _S, _T, _M = FeelType.NUMBER, FeelType.STRING, FeelType.DURATION, FeelType.MONTHS
+_D, _DT, _TIME = FeelType.DATE, FeelType.DATE_TIME, FeelType.TIME
+ORDERED = frozenset({_N, FeelType.MONEY, _S, _D, _DT, _TIME, _T, _M})
+
+
+class _OutOfReachError(ArithmeticError):
+    """A result that is not computed, with its reason."""
+
+
+def ordered(comparison: str, left: Value, right: Value) -> bool | None:
+    """`left < right` and the like; null when either is null or they have no common order."""
+    kind = type_of(left)
+    if kind not in ORDERED or type_of(right) is not kind:
+        return None
+    try:
+        return _ORDER[comparison](left, right)
+    except TypeError:  # of two times only one has a zone
+        return None
+
+
+def both(left: Value, right: Value) -> bool | None:
+    """Three-valued `and`; what is no boolean counts as null."""
+    if left is False or right is False:
+        return False
+    return True if left is True and right is True else None
+
+
+def either(left: Value, right: Value) -> bool | None:
+    """Three-valued `or`; what is no boolean counts as null."""
+    if left is True or right is True:
+        return True
+    return False if left is False and right is False else None
+
+
+def negation(value: Value) -> bool | None:
+    """Three-valued `not`; what is no boolean counts as null."""
+    return not value if isinstance(value, bool) else None
+
+
+def _power(base: Fraction, exponent: Fraction) -> Fraction:
+    bits = max(base.numerator.bit_length(), base.denominator.bit_length())
+    if exponent.denominator != 1 or abs(exponent) > _MAX_EXPONENT or bits * abs(exponent) > _MAX_BITS:
+        raise _OutOfReachError(f"a power that is not a whole number or too large: {exponent}")
+    return Fraction(base) ** int(exponent)
+
+
+def _micros(span: datetime.timedelta) -> Fraction:
+    return Fraction(span // _MICROSECOND)
+
+
+def _span(micros: Fraction) -> datetime.timedelta:
+    """A duration has whole microseconds: what is finer goes to the nearest."""
+    return datetime.timedelta(microseconds=round(micros))
+
+
+def _months(amount: Fraction) -> Months:
+    """A number of months is whole: what is finer is cut off."""
+    return Months(int(amount))
+
+
+OPERATIONS: dict[tuple[str, FeelType, FeelType], Callable[[Any, Any], Any]] = {
+    ("+", _N, _N): operator.add,
+    ("-", _N, _N): operator.sub,
+    ("*", _N, _N): operator.mul,
+    ("/", _N, _N): operator.truediv,
+    ("**", _N, _N): _power,
+    ("+", _S, _S): operator.add,
+    ("+", _T, _T): operator.add,
+    ("-", _T, _T): operator.sub,
+    ("/", _T, _T): lambda left, right: _micros(left) / _micros(right),
+    ("*", _T, _N): lambda left, right: _span(_micros(left) * right),
+    ("*", _N, _T): lambda left, right: _span(_micros(right) * left),
+    ("/", _T, _N): lambda left, right: _span(_micros(left) / right),
+    **{("+", day, _T): operator.add for day in (_D, _DT)},
+    **{("+", _T, day): lambda left, right: right + left for day in (_D, _DT)},
+    **{("-", day, _T): operator.sub for day in (_D, _DT)},
+    **{("-", day, day): operator.sub for day in (_D, _DT)},
+    **{("+", day, _M): add_months for day in (_D, _DT)},
+    **{("+", _M, day): lambda left, right: add_months(right, left) for day in (_D, _DT)},
+    **{("-", day, _M): lambda left, right: add_months(left, Months(-right.months)) for day in (_D, _DT)},
+    ("+", _TIME, _T): add_to_time,
+    ("+", _T, _TIME): lambda left, right: add_to_time(right, left),
+    ("-", _TIME, _T): lambda left, right: add_to_time(left, -right),
+    ("-", _TIME, _TIME): lambda left, right: time_between(right, left),
+    ("+", _M, _M): lambda left, right: Months(left.months + right.months),
+    ("-", _M, _M): lambda left, right: Months(left.months - right.months),
+    ("*", _M, _N): lambda left, right: _months(left.months * right),
+    ("*", _N, _M): lambda left, right: _months(right.months * left),
+    ("/", _M, _N): lambda left, right: _months(left.months / right),
+    ("/", _M, _M): lambda left, right: Fraction(left.months, right.months),
+}
+
+
+def arithmetic(symbol: str, left: Value, right: Value, note: Note) -> Value:
+    """`left + right` and the like; null when either is null or there is no answer, which `note` is told."""
+    if left is None or right is None:
+        return None
+    types = (type_of(left), type_of(right))
+    operation = OPERATIONS.get((symbol, *types))
+    if operation is None:
+        note(f"{types[0]} {symbol} {types[1]} means nothing")
+        return None
+    try:
+        return operation(left, right)  # type: ignore[no-any-return]  # each gives a value
+    except _OutOfReachError as reason:
+        note(str(reason))
+    except ZeroDivisionError:
+        note("a division by zero")
+    except OverflowError:
+        note("a date, duration or number out of range")
+    except TypeError:
+        note("of two times only one has a zone")
+    return None
+
+
+def negative(value: Value, note: Note) -> Value:
+    """Arithmetic minus."""
+    match value:
+        case Months():
+            return Months(-value.months)
+        case datetime.timedelta():
+            try:
+                return -value
+            except OverflowError:
+                note("a date, duration or number out of range")
+                return None
+    return arithmetic("-", Fraction(0), value, note)
+
+
+def add_up(items: list[Value], note: Note) -> Value:
+    """The sum of values of one type; null when there are none or any is null. One value stays as it is."""
+    return aggregate("sum", items, note)
+
+
+def aggregate(function: str, items: list[Value], note: Note) -> Value:
+    """`min`, `max`, `sum`, `count`, `mean`, `median`, `all` or `any` of some values."""
+    if function == "count":
+        return Fraction(len(items))
+    if function in ("all", "any"):
+        truth: bool | None = function == "all"
+        for item in items:
+            truth = both(truth, item) if function == "all" else either(truth, item)
+        return truth
+    if not items or None in items:
+        return None
+    if function == "median":
+        numbers = [item for item in items if isinstance(item, Fraction)]
+        return median(numbers) if len(numbers) == len(items) else None
+    result = items[0]
+    for item in items[1:]:
+        if function in ("sum", "mean"):
+            result = arithmetic("+", result, item, note)
+        else:
+            replaces = ordered("<" if function == "min" else ">", item, result)
+            result = None if replaces is None else item if replaces else result
+    return arithmetic("/", result, Fraction(len(items)), note) if function == "mean" else result
+
+
+def call(function: str, arguments: list[Value], note: Note) -> Value:
+    """A built-in function on values; null when one is null or not of its type, which `note` is told."""
+    signature = SIGNATURES[function]
+    if signature.run is None:
+        number, scale = (*arguments, None)[:2]
+        if signature.least == 2 and isinstance(number, Fraction) and isinstance(scale, Fraction):
+            return round_number(function, number, int(scale))
+        if signature.least == 2:
+            return None
+        items = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], tuple) else arguments
+        return aggregate(function, list(items), note)
+    takes = (*signature.takes, *[signature.takes[-1]] * len(arguments))
+    for value, wanted in zip(arguments, takes, strict=False):
+        if value is None and (function not in NULL_TOLERANT or wanted is not FeelType.UNKNOWN):
+            return None
+        if wanted is not FeelType.UNKNOWN and type_of(value) is not wanted:
+            note(f"{function} cannot take a {type_of(value)}")
+            return None
+    try:
+        return signature.run(*arguments)  # type: ignore[no-any-return]  # each gives a value or None
+    except ZeroDivisionError:
+        note("a division by zero")
+        return None
+
+
+def property_of(value: Value, name: str, note: Note) -> Value:
+    """`value.name`: an entry of a context, a part of a date, time or duration, or that of every item of a list."""
+    if value is None:
+        return None
+    if isinstance(value, tuple):
+        return tuple(property_of(item, name, note) for item in value)
+    if isinstance(value, Mapping):
+        if name not in value:
+            note(f'there is no "{name}"')
+        return value.get(name)
+    part = _PARTS.get((type_of(value), name))
+    if part is None:
+        note(f'a {type_of(value)} has no "{name}"')
+        return None
+    found = part(value)
+    return Fraction(found) if isinstance(found, int) else found
+
+
+def _signed(span: datetime.timedelta, part: int) -> int:
+    return -part if span < datetime.timedelta(0) else part
+
+
+def _zone_name(value: Any) -> str | None:
+    return getattr(value.tzinfo, "key", None)
+
+
+_OF_DATE: dict[str, Callable[[Any], Any]] = {
+    "year": lambda d: d.year,
+    "month": lambda d: d.month,
+    "day": lambda d: d.day,
+    "weekday": lambda d: d.isoweekday(),
+}
+_OF_TIME: dict[str, Callable[[Any], Any]] = {
+    "hour": lambda t: t.hour,
+    "minute": lambda t: t.minute,
+    "second": lambda t: t.second,
+    "time offset": lambda t: t.utcoffset(),
+    "timezone": _zone_name,
+}
+_OF_SPAN: dict[str, Callable[[Any], Any]] = {
+    "days": lambda s: _signed(s, abs(s).days),
+    "hours": lambda s: _signed(s, abs(s).seconds // 3600),
+    "minutes": lambda s: _signed(s, abs(s).seconds // 60 % 60),
+    "seconds": lambda s: _signed(s, abs(s).seconds % 60),
+}
+_OF_MONTHS: dict[str, Callable[[Any], Any]] = {
+    "years": lambda m: int(Fraction(m.months, 12)),
+    "months": lambda m: m.months - 12 * int(Fraction(m.months, 12)),
+}
+_PARTS: dict[tuple[FeelType, str], Callable[[Any], Any]] = {
+    (kind, name): part
+    for kind, parts in (
+        (_D, _OF_DATE),
+        (_TIME, _OF_TIME),
+        (_DT, _OF_DATE | _OF_TIME),
+        (_T, _OF_SPAN),
+        (_M, _OF_MONTHS),
+    )
+    for name, part in parts.items()
+}

@@ -1,0 +1,258 @@
+"""What an impact run is computed from, and how it is laid out as relations of one workspace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from foundation import clock
+from foundation.snapshots import SnapshotStore, Workspace
+from outage import evidence_sql, impact_sql
+from outage.evidence import CLAIMED, PRECEDENCE, Evidence, alike
+from outage.intervals import IntervalSet, first, last, pattern_key
+from outage.netting import Deduction
+
+Footprint = Mapping[tuple[int, str], IntervalSet]
+
+_INTEGER, _TEXT = pa.int64(), pa.string()
+_SPAN = [("started_at", _INTEGER), ("ended_at", _INTEGER)]
+_EXTENT = [("pattern", _TEXT), ("first_at", _INTEGER), ("last_at", _INTEGER)]
+_LOST = pa.schema([("element_id", _INTEGER), ("bundle", _INTEGER), *_SPAN])
+_IMPAIRED = pa.schema([("element_id", _INTEGER), ("service", _TEXT), *_SPAN])
+_HELD = pa.schema([("element_id", _INTEGER), *_EXTENT])
+_HOMES = pa.schema([("area", _TEXT), *_EXTENT])
+_HOME_CELLS = pa.schema([("area", _TEXT), ("element_id", _INTEGER)])
+_SHARED_PATTERNS = pa.schema([("pattern", _TEXT), ("service", _TEXT), *_SPAN])
+_BUNDLES = pa.schema([("bundle", _INTEGER), ("service", _TEXT), ("quoted", _TEXT)])
+_RANGES = pa.schema([("first_key", _INTEGER), ("last_key", _INTEGER), ("element_id", _INTEGER)])
+CLAIM_SCHEMA = pa.schema([("line_id", _INTEGER), ("account_id", _INTEGER), ("services", _TEXT), *_SPAN])
+"""What people say: of a line or of all lines of an account, services joined by |, no time for the incident's own."""
+CLAIM_BY_SERVICE = pa.schema([("line_id", _INTEGER), ("service", _TEXT), *_SPAN])
+"""The same as contradictions are asked about: of a line, one service at a time."""
+_CLAIM_BUNDLES = pa.schema([("services", _TEXT), ("bundle", _INTEGER)])
+_CONTRACT_DAYS = pa.schema([("zone", _TEXT), ("day", pa.date32()), ("starts_at", _INTEGER)])
+_NO_SIGHTINGS = "SELECT NULL::BIGINT AS line_id, NULL::BIGINT AS element_id, NULL::BIGINT AS seen_at WHERE false"
+_NO_VISITS = f"SELECT line_id, element_id, seen_at AS started_at, seen_at AS ended_at FROM ({_NO_SIGHTINGS})"  # noqa: S608
+
+
+@dataclass(frozen=True)
+class HeldRange:
+    """Numbers from `first` to `last`, both in it, that an element holds; kind: imsi or msisdn."""
+
+    kind: str
+    first: str
+    last: str
+    element_id: int
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What was said of one line: without these services from and to an instant in Unix seconds (None: all of it)."""
+
+    line_id: int
+    services: tuple[str, ...]
+    started_at: int | None
+    ended_at: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunInputs:
+    """All that a run is computed from; instants in Unix seconds, files by their snapshot ids.
+
+    `base`: the mirror. `footprint`: per (element id, service) when it was lost. `extent`: the incident's start and end,
+    to which claims are cut. `areas`: per home area and service when it was lost, `area_cells` its cells that lost any.
+    `impaired`: when each element was without the service or had it only in part; read only if `declared`.
+    `deductions`: the runs of others whose time is left out.
+    """
+
+    base: str
+    footprint: Footprint
+    hold_seconds: int
+    extent: tuple[int, int]
+    sightings: tuple[str, ...] = ()
+    visits: tuple[str, ...] = ()
+    ranges: tuple[HeldRange, ...] = ()
+    declared: tuple[Claim, ...] = ()
+    listed: tuple[str, ...] = ()
+    areas: Mapping[str, Mapping[str, IntervalSet]] = field(default_factory=dict)
+    area_cells: tuple[tuple[str, int], ...] = ()
+    impaired: Footprint = field(default_factory=dict)
+    deductions: tuple[Deduction, ...] = ()
+
+    def first_and_last(self) -> tuple[int, int]:
+        """When the first service was lost and the last one came back, by all evidence; (0, 0) when none was."""
+        whole = (self.extent,) if self.declared or self.listed else ()
+        return extent_of([*self.footprint.values(), whole])
+
+
+def extent_of(sets: Iterable[IntervalSet]) -> tuple[int, int]:
+    """First lost and last restored over all the sets; (0, 0) for nothing at all."""
+    filled = [out for out in sets if out]
+    firsts = [instant for out in filled if (instant := first(out)) is not None]
+    lasts = [instant for out in filled if (instant := last(out)) is not None]
+    return min(firsts, default=0), max(lasts, default=0)
+
+
+def lay_out(workspace: Workspace, store: SnapshotStore, inputs: RunInputs) -> None:
+    """Give the workspace every relation that impact_sql and evidence_sql read, but those they make themselves.
+
+    Raises NotFoundError when a file is missing.
+    """
+    lay_out_presence(workspace, store, inputs.sightings, inputs.visits)
+    claimed_services = _lay_out_claims(workspace, store, inputs)
+    bundles = _bundles(inputs.footprint)
+    own = alike(claimed_services)
+    _lay_out_bundles(workspace, bundles, own, claimed_services)
+    _lay_out_losses(workspace, bundles, inputs.footprint)
+    register(workspace, "impaired", _IMPAIRED, _spans(inputs.impaired))
+    _lay_out_base(workspace, store, inputs)
+    _lay_out_shared(workspace, inputs)
+    zones = [zone for (zone,) in workspace.fetch_rows(impact_sql.ZONES)]
+    register(workspace, "contract_days", _CONTRACT_DAYS, _contract_days(zones, *contract_days_of(inputs)))
+
+
+def lay_out_presence(
+    workspace: Workspace, store: SnapshotStore, sightings: tuple[str, ...], visits: tuple[str, ...]
+) -> None:
+    """Make the views `sightings` and `visits` over these parts of presence."""
+    workspace.execute(f"CREATE VIEW sightings AS {f'FROM {store.source(*sightings)}' if sightings else _NO_SIGHTINGS}")
+    workspace.execute(f"CREATE VIEW visits AS {f'FROM {store.source(*visits)}' if visits else _NO_VISITS}")
+
+
+def lay_out_impaired(workspace: Workspace, impaired: Footprint) -> None:
+    """Register `impaired`, by which claims are contradicted."""
+    register(workspace, "impaired", _IMPAIRED, _spans(impaired))
+
+
+def register(workspace: Workspace, name: str, schema: pa.Schema, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Register rows of a schema as a relation."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+    workspace.register_arrow(name, pa.Table.from_arrays(arrays, schema=schema))
+
+
+def _lay_out_claims(workspace: Workspace, store: SnapshotStore, inputs: RunInputs) -> list[list[str]]:
+    """Make the view `claimed`; returns the sets of services that claims name."""
+    said = [
+        (claim.line_id, None, "|".join(claim.services), claim.started_at, claim.ended_at) for claim in inputs.declared
+    ]
+    register(workspace, "declared", CLAIM_SCHEMA, said)
+    sources = {Evidence.DECLARED: "declared"}
+    if inputs.listed:
+        sources[Evidence.LISTED] = store.source(*inputs.listed)
+    parts = [
+        f"SELECT {PRECEDENCE.index(one)} AS rank, '{one}' AS evidence, * FROM {sources[one]}"  # noqa: S608 - our own
+        for one in CLAIMED
+        if one in sources
+    ]
+    workspace.execute(f"CREATE VIEW claimed AS {' UNION ALL '.join(parts)}")
+    return [services.split("|") for (services,) in workspace.fetch_rows(evidence_sql.CLAIMED_SERVICES)]
+
+
+def _bundles(footprint: Footprint) -> list[list[str]]:
+    """The services, those together that every element loses at the same times."""
+    per_service: dict[str, dict[int, IntervalSet]] = {}
+    for (element, service), out in sorted(footprint.items()):
+        per_service.setdefault(service, {})[element] = out
+    bundles: list[list[str]] = []
+    for service, losses in sorted(per_service.items()):
+        for bundle in bundles:
+            if per_service[bundle[0]] == losses:
+                bundle.append(service)
+                break
+        else:
+            bundles.append([service])
+    return bundles
+
+
+def _lay_out_bundles(
+    workspace: Workspace, lost: list[list[str]], claimed: list[list[str]], services: list[list[str]]
+) -> None:
+    # A line has measured losses or claims, never both, so that the two may bundle services each in their own way.
+    everything = enumerate([*lost, *claimed])
+    names = [(number, name, json.dumps(name)) for number, bundle in everything for name in bundle]
+    register(workspace, "bundles", _BUNDLES, names)
+    parts = [
+        ("|".join(one), number)
+        for one in services
+        for number, bundle in enumerate(claimed, len(lost))
+        if bundle[0] in one
+    ]
+    register(workspace, "claim_bundles", _CLAIM_BUNDLES, parts)
+
+
+def _lay_out_losses(workspace: Workspace, bundles: list[list[str]], footprint: Footprint) -> None:
+    numbers = {bundle[0]: number for number, bundle in enumerate(bundles)}
+    lost = [
+        (element, numbers[service], start, end)
+        for element, service, start, end in _spans(footprint)
+        if service in numbers
+    ]
+    register(workspace, "lost", _LOST, lost)
+
+
+def _spans(footprint: Footprint) -> list[tuple[int, str, int, int]]:
+    return [(element, service, *span) for (element, service), out in footprint.items() for span in out]
+
+
+def _lay_out_base(workspace: Workspace, store: SnapshotStore, inputs: RunInputs) -> None:
+    """Make the view `base`: the mirror, with lines that a range holds linked to the element of that range."""
+    if not inputs.ranges:
+        workspace.execute(f"CREATE VIEW base AS FROM {store.source(inputs.base)}")
+        return
+    workspace.execute(f"CREATE VIEW mirror AS FROM {store.source(inputs.base)}")
+    for kind in ("imsi", "msisdn"):
+        keys = [
+            (evidence_sql.number_key(one.first), evidence_sql.number_key(one.last), one.element_id)
+            for one in inputs.ranges
+            if one.kind == kind
+        ]
+        register(workspace, f"{kind}_ranges", _RANGES, keys)
+    for statement in evidence_sql.ranged_sql():
+        workspace.execute(statement)
+
+
+def _lay_out_shared(workspace: Workspace, inputs: RunInputs) -> None:
+    """Register the patterns that lines share without being looked at one by one: of holding elements, and of areas."""
+    users = {element for (element,) in workspace.fetch_rows(impact_sql.USERS_OF)}
+    held: dict[int, dict[str, IntervalSet]] = {}
+    for (element, service), out in inputs.footprint.items():
+        if element in users:
+            held.setdefault(element, {})[service] = out
+    shapes: dict[str, Mapping[str, IntervalSet]] = {}
+    extents: list[list[tuple[Any, ...]]] = [[], []]
+    losses: tuple[Mapping[Any, Mapping[str, IntervalSet]], ...] = (held, inputs.areas)
+    for rows, shared in zip(extents, losses, strict=True):
+        for holder, services in shared.items():
+            key = pattern_key(services)
+            shapes[key] = services
+            rows.append((holder, key, *extent_of(services.values())))
+    register(workspace, "held", _HELD, extents[0])
+    register(workspace, "homes", _HOMES, extents[1])
+    register(workspace, "home_cells", _HOME_CELLS, inputs.area_cells)
+    spans = [(key, service, *span) for key, shape in shapes.items() for service, out in shape.items() for span in out]
+    register(workspace, "shared_patterns", _SHARED_PATTERNS, spans)
+
+
+def contract_days_of(inputs: RunInputs) -> tuple[date, date]:
+    """The first and the last day that a contract is looked at by the second; before and after them, days decide."""
+    first_at, last_at = inputs.first_and_last()
+    # Two days more on either side: no zone's calendar is further from UTC's.
+    start = clock.from_unix(first_at).date() - timedelta(days=2)
+    return start, start + timedelta(days=(last_at - first_at) // 86_400 + 5)
+
+
+def _contract_days(zones: Iterable[str], first: date, last: date) -> list[tuple[str, date, int]]:
+    """When each local day of `first` to `last` starts in each zone."""
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    places = [(zone, clock.parse_zone(zone, where="subscriber's zone")) for zone in zones]
+    return [
+        (zone, day, clock.to_unix(datetime.combine(day, time(), place).astimezone(UTC)))
+        for zone, place in places
+        for day in days
+    ]

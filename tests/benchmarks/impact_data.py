@@ -1,0 +1,197 @@
+"""What the benchmarks of impact share: sizes from the environment, a base written straight in or as CSV, a table."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from foundation import clock
+from foundation.bulk import insert_rows
+from foundation.db import Base, Database
+from foundation.snapshots import SnapshotStore
+from outage.inventory import raise_version
+from outage.mirror import SCHEMA as MIRROR
+from outage.run_inputs import RunInputs, extent_of
+from tests import impact_worlds as worlds
+
+LINES = int(os.environ.get("OUTAGE_BENCH_LINES", "100000"))
+"""How many lines; the small default finishes on any machine, the figures in docs/benchmarks.md say their own."""
+ROUNDS = int(os.environ.get("OUTAGE_BENCH_ROUNDS", "3"))
+"""How often each contestant runs; the median counts."""
+
+HLR = 1
+_BATCH = 50_000
+ACCOUNT_COLUMNS = ("id", "ref", "name", "currency")
+LINE_COLUMNS = (
+    "id",
+    "account_id",
+    "msisdn",
+    "imsi",
+    "plan",
+    "payment_type",
+    "segment",
+    "brand",
+    "language",
+    "zone",
+    "status",
+    "fee_list_minor",
+    "fee_discounted_minor",
+    "fee_service_minor",
+    "fee_device_minor",
+    "contract_started_on",
+    "contract_ended_on",
+    "served_by_id",
+    "attributes",
+)
+
+# Every fifth line shares the account of the one before it. What is stored, as PostgreSQL and SQLite hold it.
+_LINE = f"""
+    i AS id, i - CASE WHEN i % 5 = 4 THEN 1 ELSE 0 END AS account_id,
+    '+447' || lpad(i::VARCHAR, 9, '0') AS msisdn, '23410' || lpad(i::VARCHAR, 10, '0') AS imsi,
+    'plan ' || (i % 40) AS plan, CASE WHEN i % 3 = 0 THEN 'prepaid' ELSE 'postpaid' END AS payment_type,
+    'consumer' AS segment, 'O2' AS brand, 'en' AS language, 'Europe/London' AS zone, 'active' AS status,
+    3000 + i % 500 AS fee_list_minor, 2500 AS fee_discounted_minor, 2000 AS fee_service_minor, 500 AS fee_device_minor,
+    DATE '2009-01-01' + (i % 1000)::INTEGER AS contract_started_on, NULL AS contract_ended_on,
+    {HLR} AS served_by_id, '{{}}' AS attributes
+"""
+_FILE = """
+    msisdn, imsi, 'A' || account_id AS account, 'Name ' || account_id AS account_name, 'GBP' AS currency,
+    plan, payment_type, segment, brand, language, zone, status,
+    printf('%.2f', fee_list_minor / 100.0) AS fee_list, '25.00' AS fee_discounted, '20.00' AS fee_service,
+    '5.00' AS fee_device, contract_started_on, 'E1' AS served_by
+"""
+
+
+def lines_sql(lines: int) -> str:
+    """DuckDB's text of the stored lines, columns as in LINE_COLUMNS."""
+    return f"SELECT {_LINE} FROM range(1, {lines + 1}) t(i)"
+
+
+def accounts_sql(lines: int) -> str:
+    """DuckDB's text of their stored accounts, columns as in ACCOUNT_COLUMNS."""
+    columns = "i AS id, 'A' || i AS ref, 'Name ' || i AS name, 'GBP' AS currency"
+    return f"SELECT {columns} FROM range(1, {lines + 1}) t(i) WHERE i % 5 <> 4"
+
+
+def write_subscriber_csv(
+    store: SnapshotStore, path: Path, lines: int, *, only: str = "true", plan: str | None = None
+) -> Path:
+    """The same lines, or some of them, as a file for `import_subscribers`; `plan`: another than they have."""
+    file = _FILE if plan is None else _FILE.replace(" plan,", f" '{plan}' AS plan,")
+    return _write_csv(store, path, f"SELECT {file} FROM ({lines_sql(lines)}) WHERE {only} ORDER BY id", header=True)
+
+
+def write_stored_csv(store: SnapshotStore, path: Path, query: str) -> Path:
+    """Stored rows as a file for PostgreSQL's own COPY."""
+    return _write_csv(store, path, query, header=False)
+
+
+def _write_csv(store: SnapshotStore, path: Path, query: str, *, header: bool) -> Path:
+    with store.connect() as workspace:
+        workspace.execute("SET preserve_insertion_order = true")
+        workspace.execute(f"COPY ({query}) TO '{path}' (FORMAT csv, HEADER {str(header).lower()})")
+    return path
+
+
+def stored_rows(store: SnapshotStore, query: str) -> Iterator[list[tuple[Any, ...]]]:
+    """Batches of stored rows (dates as ISO text) for `insert_rows`."""
+    with store.connect() as workspace:
+        workspace.execute("SET preserve_insertion_order = true")
+        text = f"SELECT * REPLACE (contract_started_on::VARCHAR AS contract_started_on) FROM ({query})"
+        for batch in workspace.fetch_batches(text if "contract_started_on" in query else query, size=_BATCH):
+            yield list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+
+
+def fill_base(database: Database, store: SnapshotStore, lines: int) -> None:
+    """One HLR and the lines behind it, written straight into the records."""
+    accounts, subscribers = Base.metadata.tables["accounts"], Base.metadata.tables["subscribers"]
+    with database.transaction() as session:
+        worlds.add_elements(session, HLR)
+        connection = session.connection()
+        insert_rows(connection, accounts, ACCOUNT_COLUMNS, stored_rows(store, accounts_sql(lines)))
+        insert_rows(connection, subscribers, LINE_COLUMNS, stored_rows(store, lines_sql(lines)))
+        raise_version(session, "base")
+    with database.engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("ANALYZE")
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """How long one call takes, on the wall."""
+    started = clock.monotonic()
+    work()
+    return clock.monotonic() - started
+
+
+def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A small table on the terminal."""
+    widths = [max(len(row[at]) for row in (header, *rows)) for at in range(len(header))]
+    print(f"\n{title}")
+    for row in (header, *rows):
+        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))
+
+
+def write_mirror(store: SnapshotStore, lines: int) -> str:
+    """A mirror of these lines without a database; returns its id."""
+    others = {
+        "line_id": "id",
+        "account_ref": "'A' || account_id",
+        "currency": "'GBP'",
+        "account_lines": "CASE WHEN id % 5 >= 3 THEN 2 ELSE 1 END",
+        "home_area": "NULL::VARCHAR",
+        "contract_ended_on": "NULL::DATE",
+        "served_by_id": "served_by_id::BIGINT",
+    }
+    columns = ", ".join(f"{others.get(name, name)} AS {name}" for name in MIRROR.names)
+    with store.connect() as workspace:
+        workspace.execute("SET preserve_insertion_order = true")
+        return store.write_query(workspace, "base", f"SELECT {columns} FROM ({lines_sql(lines)}) ORDER BY line_id").id
+
+
+CELLS = 2_000
+_FIRST_CELL = 10
+SIGHTINGS_PER_LINE = 10
+HOLD = 6 * 3600
+STARTED = worlds.seconds(0)
+
+
+def write_sightings(store: SnapshotStore, lines: int) -> str:
+    """Ten sightings of each line on one of twice as many cells as fail, from the hold before to a day after."""
+    query = f"""
+        SELECT i // {SIGHTINGS_PER_LINE} + 1 AS line_id,
+            {_FIRST_CELL} + (hash(i) % {2 * CELLS})::BIGINT AS element_id,
+            {STARTED - HOLD} + (hash(i + 7) % {HOLD + 86_400})::BIGINT AS seen_at
+        FROM range({lines * SIGHTINGS_PER_LINE}) t(i)
+    """
+    with store.connect() as workspace:
+        return store.write_query(workspace, "presence", query).id
+
+
+def storm() -> dict[tuple[int, str], tuple[tuple[int, int], ...]]:
+    """The cells that fail, in twenty stages, restored in forty: per (element id, service), in Unix seconds."""
+    return {
+        (_FIRST_CELL + number, service): ((STARTED + number % 20 * 600, STARTED + 36_000 + number % 40 * 600),)
+        for number in range(CELLS)
+        for service in worlds.SERVICES
+    }
+
+
+def storm_inputs(base: str, sightings: str) -> RunInputs:
+    """The storm over a mirror and its sightings."""
+    footprint = storm()
+    first, last = extent_of(footprint.values())
+    return RunInputs(base=base, footprint=footprint, hold_seconds=HOLD, extent=(first, last), sightings=(sightings,))
+
+
+def hlr_inputs(base: str) -> RunInputs:
+    """The HLR of all lines, twenty hours without service."""
+    span = (STARTED, STARTED + 72_000)
+    footprint = {(HLR, service): (span,) for service in worlds.SERVICES}
+    return RunInputs(base=base, footprint=footprint, hold_seconds=HOLD, extent=span)
+
+
+def peak_mb() -> int:
+    """The most memory that this process ever held (Linux); getrusage would count its parent's too."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) // 1024

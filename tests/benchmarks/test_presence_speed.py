@@ -1,0 +1,145 @@
+"""How long a run over sightings on cells that fail in stages takes, against the joins and unions written by hand."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from foundation.db import Database
+from foundation.snapshots import SnapshotStore
+from outage.measuring import write_run
+from tests.benchmarks import impact_data as data
+
+# What an analyst would write: where each line was until its next sighting, cut with the losses, then joined to islands.
+_BY_HAND = f"""
+WITH stays AS (
+    SELECT line_id, element_id, seen_at, lead(seen_at) OVER (PARTITION BY line_id ORDER BY seen_at) AS next_at
+    FROM sightings
+), cut AS (
+    SELECT line_id, greatest(seen_at, started_at) AS started_at,
+        least(coalesce(next_at, ended_at), ended_at) AS ended_at
+    FROM stays JOIN lost ON lost.element_id = stays.element_id
+    WHERE seen_at >= started_at - {data.HOLD} AND seen_at < ended_at AND (next_at IS NULL OR next_at > started_at)
+), marked AS (
+    SELECT *, started_at <= max(ended_at) OVER (
+        PARTITION BY line_id ORDER BY started_at, ended_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ) AS goes_on FROM cut
+), numbered AS (
+    SELECT *, count(*) FILTER (WHERE goes_on IS NOT TRUE) OVER (
+        PARTITION BY line_id ORDER BY started_at, ended_at ROWS UNBOUNDED PRECEDING
+    ) AS island FROM marked
+)
+SELECT line_id, min(started_at) AS started_at, max(ended_at) AS ended_at FROM numbered GROUP BY line_id, island
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SnapshotStore:
+    """A store with the memory that the settings give by default."""
+    return SnapshotStore(tmp_path / "snapshots")
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_run_over_sightings_on_cells_that_fail_in_stages(
+    benchmark: Any, database: Database, store: SnapshotStore
+) -> None:
+    base, sightings = data.write_mirror(store, data.LINES), data.write_sightings(store, data.LINES)
+    inputs = data.storm_inputs(base, sightings)
+    by_hand: list[float] = []
+    written = benchmark.pedantic(
+        lambda: write_run(store, inputs),
+        setup=lambda: by_hand.append(_in_duckdb(store, sightings)),
+        rounds=data.ROUNDS,
+    )
+    took, hand = benchmark.stats.stats.median, sorted(by_hand)[data.ROUNDS // 2]
+    _copy_in(database, store, sightings)
+    in_postgresql = _in_postgresql(database)
+    rows = [
+        ("the run, with patterns and facts", f"{took:.2f}", "1.00"),
+        ("DuckDB by hand, joins and unions", f"{hand:.2f}", f"{took / hand:.2f}"),
+        ("PostgreSQL by hand, query alone", f"{in_postgresql:.2f}", f"{took / in_postgresql:.2f}"),
+    ]
+    if importlib.util.find_spec("polars") is not None:
+        polars = _in_polars(store, sightings)
+        rows.append(("Polars by hand", f"{polars:.2f}", f"{took / polars:.2f}"))
+    seen = data.LINES * data.SIGHTINGS_PER_LINE
+    found = f"{written.counts['lines']:,} lines hit, {written.counts['patterns']:,} patterns"
+    title = f"{data.LINES:,} lines, {seen:,} sightings, {data.CELLS:,} cells in stages: {found}"
+    data.print_table(title, ("", "seconds", "run / this"), rows)
+
+
+def _lost() -> list[tuple[int, int, int]]:
+    # One service is enough for the rivals: all three are lost together.
+    return [(element, *span) for (element, service), out in data.storm().items() if service == "voice" for span in out]
+
+
+def _values() -> str:
+    return ", ".join(str(row) for row in _lost())
+
+
+def _in_duckdb(store: SnapshotStore, sightings: str) -> float:
+    target = store.directory / "rival.parquet"
+    with store.connect() as workspace:
+        workspace.execute(f"CREATE VIEW sightings AS FROM {store.source(sightings)}")
+        workspace.execute(f"CREATE TABLE lost AS FROM (VALUES {_values()}) v(element_id, started_at, ended_at)")
+        statement = f"COPY ({_BY_HAND}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
+        return data.seconds_of(lambda: workspace.execute(statement))
+
+
+def _copy_in(database: Database, store: SnapshotStore, sightings: str) -> None:
+    with database.transaction() as session:
+        connection = session.connection()
+        for table in ("sightings (line_id, element_id, seen_at)", "lost (element_id, started_at, ended_at)"):
+            columns = table.replace(",", " bigint,").replace(")", " bigint)")
+            connection.execute(text(f"CREATE UNLOGGED TABLE {columns}"))
+        driver: Any = connection.connection.driver_connection
+        with driver.cursor() as cursor, cursor.copy("COPY lost FROM STDIN") as copy:
+            for row in _lost():
+                copy.write_row(row)
+        path = store.directory / "sightings.csv"
+        with store.connect() as workspace:
+            workspace.execute(f"COPY (FROM {store.source(sightings)}) TO '{path}' (FORMAT csv, HEADER false)")
+        copy_in = "COPY sightings FROM STDIN (FORMAT csv)"
+        with driver.cursor() as cursor, cursor.copy(copy_in) as copy, path.open("rb") as file:
+            while block := file.read(1 << 20):
+                copy.write(block)
+    with database.engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("ANALYZE sightings, lost")
+
+
+def _in_postgresql(database: Database) -> float:
+    query = text(f"SELECT count(*), sum(ended_at - started_at) FROM ({_BY_HAND}) spans")
+    with database.engine.connect() as connection:
+        connection.execute(text("SET work_mem = '256MB'"))
+        return data.seconds_of(lambda: connection.execute(query).all())
+
+
+def _in_polars(store: SnapshotStore, sightings: str) -> float:
+    polars: Any = importlib.import_module("polars")
+    lost = polars.DataFrame(_lost(), schema=["element_id", "started_at", "ended_at"], orient="row").lazy()
+    column = polars.col
+
+    def run() -> None:
+        stays = polars.scan_parquet(store.path(sightings)).sort("line_id", "seen_at")
+        stays = stays.with_columns(next_at=column("seen_at").shift(-1).over("line_id"))
+        cut = stays.join(lost, on="element_id").filter(
+            (column("seen_at") >= column("started_at") - data.HOLD)
+            & (column("seen_at") < column("ended_at"))
+            & (column("next_at").is_null() | (column("next_at") > column("started_at")))
+        )
+        cut = cut.select(
+            "line_id",
+            started_at=polars.max_horizontal("seen_at", "started_at"),
+            ended_at=polars.min_horizontal(column("next_at").fill_null(column("ended_at")), "ended_at"),
+        ).sort("line_id", "started_at", "ended_at")
+        goes_on = column("started_at") <= column("ended_at").cum_max().shift(1).over("line_id")
+        island = (~goes_on.fill_null(value=False)).cast(polars.Int64).cum_sum().over("line_id")
+        spans = cut.with_columns(island=island).group_by("line_id", "island")
+        spans.agg(column("started_at").min(), column("ended_at").max()).collect()
+
+    return data.seconds_of(run)
