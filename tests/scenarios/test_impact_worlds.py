@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from fractions import Fraction
-from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,217 +13,14 @@ from sqlalchemy.orm import Session
 from foundation.db import Database
 from foundation.snapshots import SnapshotStore
 from outage.impact import measure_impact
-from outage.intervals import IntervalSet, pattern_key
+from outage.intervals import pattern_key
 from outage.lifecycle import Degree
 from outage.lines import impact_of_line, patterns_of
 from outage.models import Incident
 from tests import impact_worlds as worlds
+from tests.impact_model import ELEMENTS, END, LINES, World, WorldLine, WorldOutage
 
 _EXAMPLES = int(os.environ.get("OUTAGE_TEST_EXAMPLES", "25"))
-_ELEMENTS = range(1, 7)
-_LINES = range(1, 6)
-_END = 300
-
-Losses = dict[int, tuple[str, dict[str, IntervalSet]]]
-Without = dict[tuple[int, str], set[int]]
-Span = tuple[int, int] | None
-
-
-@dataclass(frozen=True)
-class WorldOutage:
-    element: int
-    services: tuple[str, ...]
-    degree: Degree
-    started: int
-    ended: int | None
-
-
-@dataclass(frozen=True)
-class WorldLine:
-    number: int
-    served_by: int | None
-    zone: str
-    contract: tuple[date | None, date | None]
-    home_area: str | None
-
-    @property
-    def account(self) -> int:
-        return 1 + self.number % 2
-
-
-@dataclass(frozen=True)
-class World:
-    areas: tuple[str | None, ...]
-    needs: dict[tuple[int, str, int], tuple[str, ...] | None]
-    outages: tuple[WorldOutage, ...]
-    lines: tuple[WorldLine, ...]
-    ranges: tuple[tuple[str, int, int, int], ...]
-    sightings: tuple[tuple[int, int, int], ...]
-    visits: tuple[tuple[int, int, int, int], ...]
-    declared: tuple[tuple[int, tuple[str, ...], Span], ...]
-    listed: tuple[tuple[int | None, int | None, tuple[str, ...], Span], ...]
-    restored: int | None
-    share: Fraction
-    hold_hours: int
-    as_of: int
-
-    def measured_to(self) -> int:
-        """The minute up to which this world is measured."""
-        counted = [one for one in self.outages if one.degree is Degree.LOST]
-        said = bool(self.declared or self.listed)
-        if any(one.ended is None for one in counted) or (said and self.restored is None):
-            return self.as_of
-        ends = [one.ended for one in counted if one.ended is not None]
-        return max([*ends, self.restored] if said and self.restored is not None else ends, default=0)
-
-    def minutes_without(self, degree: Degree = Degree.LOST) -> Without:
-        """Per element and service the minutes without it, each minute asked on its own."""
-        counted = [one for one in self.outages if one.degree is degree]
-        without: Without = {(e, s): set() for e in _ELEMENTS for s in worlds.SERVICES}
-        for minute in range(self.measured_to()):
-            for element in _ELEMENTS:  # an element needs only elements before it
-                for service in worlds.SERVICES:
-                    if self._is_without(counted, without, element, service, minute):
-                        without[element, service].add(minute)
-        return without
-
-    def _is_without(
-        self, counted: list[WorldOutage], without: Without, element: int, service: str, minute: int
-    ) -> bool:
-        for one in counted:
-            ended = _END if one.ended is None else one.ended
-            if one.element == element and service in one.services and one.started <= minute < ended:
-                return True
-        groups: dict[str, list[bool]] = {}
-        for (needing, group, member), services in self.needs.items():
-            if needing == element and (services is None or service in services):
-                groups.setdefault(group, []).append(minute in without[member, service])
-        return any(all(members) for members in groups.values())
-
-    def expected(self) -> Losses:
-        """Per line that lost something: its evidence and its intervals."""
-        without = self.minutes_without()
-        result: Losses = {}
-        for line in self.lines:
-            evidence, lost = self._best(line, without)
-            minutes = set().union(*lost.values())
-            if not minutes or not _in_contract(line, min(minutes), max(minutes)):
-                continue
-            services = {service: _intervals(lost[service]) for service in worlds.SERVICES if lost.get(service)}
-            result[line.number] = (evidence, services)
-        return result
-
-    def contradicted(self) -> set[int]:
-        """The lines whose declarations do not count, for they were seen where service was whole."""
-        without, degraded = self.minutes_without(), self.minutes_without(Degree.DEGRADED)
-        found = set()
-        for number, services, span in self.declared:
-            for minute in self._claimed(span):
-                for place in self._seen_at(number, minute):
-                    for service in services:
-                        if minute not in without[place, service] | degraded[place, service]:
-                            found.add(number)
-        return found
-
-    def _best(self, line: WorldLine, without: Without) -> tuple[str, dict[str, set[int]]]:
-        holder = self._holder(line)
-        held = holder is not None and any(without[holder, s] for s in worlds.SERVICES)
-        measured = {service: self._lost(line, holder, service, without) for service in worlds.SERVICES}
-        if any(measured.values()):
-            return "served_by" if held else "present", measured
-        if line.number not in self.contradicted():
-            said = self._said((services, span) for one, services, span in self.declared if one == line.number)
-            if any(said.values()):
-                return "declared", said
-        rows = [row for row in self.listed if row[0] == line.number or row[1] == line.account]
-        said = self._said((services, span) for _, _, services, span in rows)
-        if any(said.values()):
-            return "listed", said
-        return "home_area", self._at_home(line, without)
-
-    def _holder(self, line: WorldLine) -> int | None:
-        if line.served_by is not None:
-            return line.served_by
-        for kind in ("imsi", "msisdn"):
-            for one, first, last, element in self.ranges:
-                if one == kind and first <= line.number <= last:
-                    return element
-        return None
-
-    def _lost(self, line: WorldLine, holder: int | None, service: str, without: Without) -> set[int]:
-        lost = set() if holder is None else set(without[holder, service])
-        starts = [started for number, _, started, _ in self.visits if number == line.number]
-        moments = [moment for number, _, moment in self.sightings if number == line.number]
-        for minute in range(_END):
-            lost |= {minute for place in self._stays_at(line.number, minute) if minute in without[place, service]}
-            latest = max((moment for moment in [*moments, *starts] if moment <= minute), default=None)
-            places = {e for number, e, moment in self.sightings if (number, moment) == (line.number, latest)}
-            for place in places:
-                gone = without[place, service]
-                if (
-                    latest is not None
-                    and minute in gone
-                    and latest >= _start_of_stretch(gone, minute) - self.hold_hours * 60
-                ):
-                    lost.add(minute)
-        return lost
-
-    def _stays_at(self, number: int, minute: int) -> set[int]:
-        return {e for one, e, started, ended in self.visits if one == number and started <= minute < ended}
-
-    def _seen_at(self, number: int, minute: int) -> set[int]:
-        seen = {e for one, e, moment in self.sightings if (one, moment) == (number, minute)}
-        return seen | self._stays_at(number, minute)
-
-    def _claimed(self, span: Span) -> range:
-        end = self.measured_to() if self.restored is None else self.restored
-        first, last = (0, end) if span is None else span
-        return range(max(first, 0), min(last, end))
-
-    def _said(self, claims: Iterable[tuple[tuple[str, ...], Span]]) -> dict[str, set[int]]:
-        said: dict[str, set[int]] = {}
-        for services, span in claims:
-            for service in services:
-                said.setdefault(service, set()).update(self._claimed(span))
-        return said
-
-    def _at_home(self, line: WorldLine, without: Without) -> dict[str, set[int]]:
-        cells = [e for e in _ELEMENTS if line.home_area is not None and self.areas[e - 1] == line.home_area]
-        lost = {
-            service: {m for m in range(_END) if cells and _share_without(cells, without, service, m) >= self.share}
-            for service in worlds.SERVICES
-        }
-        minutes = set().union(*lost.values())
-        if not minutes:
-            return {}
-        affected = {e for e in cells if any(without[e, s] for s in worlds.SERVICES)}
-        around = range(min(minutes) - self.hold_hours * 60, max(minutes) + 1)
-        elsewhere = any(self._seen_at(line.number, minute) - affected for minute in around)
-        return {} if elsewhere else lost
-
-
-def _share_without(cells: list[int], without: Without, service: str, minute: int) -> Fraction:
-    return Fraction(sum(minute in without[cell, service] for cell in cells), len(cells))
-
-
-def _start_of_stretch(minutes: set[int], minute: int) -> int:
-    while minute - 1 in minutes:
-        minute -= 1
-    return minute
-
-
-def _in_contract(line: WorldLine, first: int, last: int) -> bool:
-    zone = ZoneInfo(line.zone)
-    first_on = worlds.at(first).astimezone(zone).date()
-    last_on = (worlds.at(last) + timedelta(seconds=59)).astimezone(zone).date()
-    started_on, ended_on = line.contract
-    return (started_on is None or started_on <= last_on) and (ended_on is None or ended_on >= first_on)
-
-
-def _intervals(minutes: set[int]) -> IntervalSet:
-    starts = sorted(minute for minute in minutes if minute - 1 not in minutes)
-    ends = sorted(minute + 1 for minute in minutes if minute + 1 not in minutes)
-    return tuple((worlds.seconds(start), worlds.seconds(end)) for start, end in zip(starts, ends, strict=True))
 
 
 # Times on a coarse grid, so that losses, sightings and holds often meet to the second.
@@ -255,10 +49,10 @@ def _needs(draw: st.DrawFn) -> dict[tuple[int, str, int], tuple[str, ...] | None
 def _outages(draw: st.DrawFn) -> tuple[WorldOutage, ...]:
     found: dict[tuple[int, str, int], WorldOutage] = {}
     for _ in range(draw(st.integers(1, 7))):
-        started = draw(_grid(0, _END - _GRID))
-        ended = draw(st.none() | _grid(started + _GRID, _END))
+        started = draw(_grid(0, END - _GRID))
+        ended = draw(st.none() | _grid(started + _GRID, END))
         degree = draw(st.sampled_from([Degree.LOST, Degree.LOST, Degree.LOST, Degree.DEGRADED]))
-        element = draw(st.sampled_from(_ELEMENTS))
+        element = draw(st.sampled_from(ELEMENTS))
         for service in draw(_services):
             outage = WorldOutage(element, (service,), degree, started, ended)
             found.setdefault((element, service, started), outage)
@@ -269,39 +63,39 @@ def _outages(draw: st.DrawFn) -> tuple[WorldOutage, ...]:
 def _ranges(draw: st.DrawFn) -> tuple[tuple[str, int, int, int], ...]:
     found: list[tuple[str, int, int, int]] = []
     for kind in ("imsi", "msisdn"):
-        free = set(_LINES)
+        free = set(LINES)
         for _ in range(draw(st.integers(0, 2))):
-            first = draw(st.sampled_from(_LINES))
-            last = draw(st.integers(first, max(_LINES)))
+            first = draw(st.sampled_from(LINES))
+            last = draw(st.integers(first, max(LINES)))
             if free >= set(range(first, last + 1)):
                 free -= set(range(first, last + 1))
-                found.append((kind, first, last, draw(st.sampled_from(_ELEMENTS))))
+                found.append((kind, first, last, draw(st.sampled_from(ELEMENTS))))
     return tuple(found)
 
 
 @st.composite
 def _span(draw: st.DrawFn) -> tuple[int, int]:
-    first = draw(_grid(-60, _END - _GRID))
-    return first, draw(_grid(first + _GRID, _END))
+    first = draw(_grid(-60, END - _GRID))
+    return first, draw(_grid(first + _GRID, END))
 
 
 _visits = st.builds(
-    lambda line, element, span: (line, element, *span), st.sampled_from(_LINES), st.sampled_from(_ELEMENTS), _span()
+    lambda line, element, span: (line, element, *span), st.sampled_from(LINES), st.sampled_from(ELEMENTS), _span()
 )
-_declared = st.tuples(st.sampled_from(_LINES), _services, st.none() | _span())
-_listed = st.tuples(st.sampled_from(_LINES), st.none(), _services, st.none() | _span()) | st.tuples(
+_declared = st.tuples(st.sampled_from(LINES), _services, st.none() | _span())
+_listed = st.tuples(st.sampled_from(LINES), st.none(), _services, st.none() | _span()) | st.tuples(
     st.none(), st.sampled_from([1, 2]), _services, st.none() | _span()
 )
 _area = st.sampled_from(["North", "North", "South", None])
 
 _worlds = st.builds(
     World,
-    areas=st.tuples(*(_area for _ in _ELEMENTS)),
+    areas=st.tuples(*(_area for _ in ELEMENTS)),
     ranges=_ranges(),
     visits=st.lists(_visits, max_size=4).map(tuple),
     declared=st.just(()) | st.lists(_declared, max_size=4).map(tuple),
     listed=st.just(()) | st.lists(_listed, max_size=2).map(tuple),
-    restored=st.none() | _grid(_GRID, _END),
+    restored=st.none() | _grid(_GRID, END),
     share=st.sampled_from([Fraction(1), Fraction(1), Fraction(1, 2), Fraction(1, 3)]),
     needs=_needs(),
     outages=_outages(),
@@ -310,26 +104,26 @@ _worlds = st.builds(
             st.builds(
                 WorldLine,
                 number=st.just(number),
-                served_by=st.none() | st.none() | st.sampled_from(_ELEMENTS),
+                served_by=st.none() | st.none() | st.sampled_from(ELEMENTS),
                 zone=st.sampled_from(["Europe/London", "Pacific/Auckland", "America/St_Johns", "UTC"]),
                 contract=st.just((None, None)) | st.tuples(_days, _days),
                 home_area=_area,
             )
-            for number in _LINES
+            for number in LINES
         )
     ),
     sightings=st.lists(
-        st.tuples(st.sampled_from(_LINES), st.sampled_from(_ELEMENTS), _grid(-150, _END)), min_size=0, max_size=25
+        st.tuples(st.sampled_from(LINES), st.sampled_from(ELEMENTS), _grid(-150, END)), min_size=0, max_size=25
     ).map(tuple),
     hold_hours=st.integers(0, 2),
-    as_of=_grid(0, _END),
+    as_of=_grid(0, END),
 )
 
 
 def _build(database: Database, store: SnapshotStore, world: World) -> None:
     with database.transaction() as session:
         worlds.clear(session)
-        for element, area in zip(_ELEMENTS, world.areas, strict=True):
+        for element, area in zip(ELEMENTS, world.areas, strict=True):
             worlds.add_elements(session, element, area=area)
         for (element, group, member), services in world.needs.items():
             worlds.add_dependency(session, element, group, member, services)
@@ -387,7 +181,7 @@ def test_every_line_loses_exactly_the_minutes_that_the_model_says(
     )
     assert measured.is_new
     expected = world.expected()
-    found = {number: impact_of_line(store, measured.run, number) for number in _LINES}
+    found = {number: impact_of_line(store, measured.run, number) for number in LINES}
     assert {n: (one.evidence, one.services) for n, one in found.items() if one is not None} == expected
     patterns = patterns_of(store, measured.run)
     assert {pattern_key(services) for _, services in expected.values()} == patterns.keys()
