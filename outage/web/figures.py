@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, render_template, request
 
+from foundation import clock
+from foundation.errors import RefusedError
 from foundation.web import csv_response, permission, read_page, reading, wants_csv
 from outage.incidents import get_incident
 from outage.web import losses, placed
+from outage.web.cell_figure import MOST_CELLS, cell_figure
 
 pages = Blueprint("incident_figures", __name__)
 STATES = ("lost", "degraded", "restored", "up")
@@ -24,6 +27,20 @@ def draw_map(ref: str) -> Response:
     for cell in touched:
         states.setdefault(cell.state, []).append(cell.ref)
     return placed.compressed_json({"states": states})
+
+
+@pages.get("/incidents/<ref>/map-figure.json")
+@permission("incidents.read")
+def draw_figure(ref: str) -> Response:
+    """The same map as a Plotly figure, to be saved as a picture; refused for a network too large to draw so."""
+    with reading() as session:
+        incident = get_incident(session, ref)
+        lost = losses.losses_now(session, incident)
+        states = losses.states_at(lost, losses.map_moment(incident, lost))
+        if placed.count_placed(session, clock.now()) > MOST_CELLS:
+            raise RefusedError("too many cells for a figure", where=ref, accepted=f"at most {MOST_CELLS:,} cells")
+        cells = [*placed.list_up(session, states), *placed.touched_cells(session, states)]
+    return Response(cell_figure(cells).to_json(), mimetype="application/json")
 
 
 @pages.get("/incidents/<ref>/cells")

@@ -16,6 +16,7 @@ from outage.inventory import current_version
 from outage.lifecycle import IncidentStatus, allowed_from
 from outage.models import Incident
 from outage.web import charts, losses, placed, reads, series
+from outage.web.cell_figure import MOST_CELLS
 from outage.web.figures import STATES
 from outage.web.forms import WHEN, NoteForm, OwnerForm, RestoreForm, SeverityForm
 from outage.web.planned import ReasonForm, WindowForm
@@ -107,6 +108,7 @@ def show_incident(ref: str) -> str:
         series_rows=series.rows_of(lost_over_time, _SHOWN_STEPS),
         time_chart=_time_chart(lost_over_time),
         states=states,
+        most_in_figure=MOST_CELLS,
         cells_version=cells_version,
         moment=moment,
         forms=_forms(incident),

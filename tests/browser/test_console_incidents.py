@@ -93,7 +93,7 @@ def sign_in(context: BrowserContext, address: str, name: str) -> Page:
 
 
 def draw_all(page: Page) -> None:
-    for chart in page.locator(".figure, .cell-map:visible").all():
+    for chart in page.locator(".figure:visible, .cell-map:visible").all():
         chart.scroll_into_view_if_needed()
         expect(chart).to_have_attribute("data-drawn", "yes", timeout=15_000)
 
@@ -116,6 +116,19 @@ def test_every_page_fits_draws_its_charts_and_asks_no_other_host(browser, addres
     assert watch.complaints == []
     assert watch.foreign == []
     context.close()
+
+
+def test_the_map_is_also_a_figure_that_can_be_saved(context, address):
+    page = sign_in(context, address, "noc")
+    page.get_by_role("link", name="Transmission ring cut").click()
+    page.get_by_text("As a figure to save").click()
+    figure = page.get_by_label("Cells by state, to be saved as a picture")
+    expect(figure).to_have_attribute("data-drawn", "yes", timeout=15_000)
+    assert figure.evaluate("box => box.data.reduce((sum, trace) => sum + trace.x.length, 0)") == 8053
+    with page.expect_download() as saved:
+        figure.hover()
+        page.locator("[data-title='Download plot as a PNG']").click()
+    assert saved.value.suggested_filename.endswith(".png")
 
 
 def test_the_map_shows_every_cell_quickly_and_names_the_one_pointed_at(context, address):

@@ -66,6 +66,13 @@ def test_the_map_is_told_where_every_cell_stands_and_which_are_gone(app, databas
     assert cells["retired"] == [1]
 
 
+def test_the_map_as_a_figure_holds_the_same_cells_by_state(app, database):
+    ref = add_incident(database)
+    figure = json_of(sign_in(app, database, "noc"), f"/incidents/{ref}/map-figure.json")
+    shown = {trace["name"].split(" ")[0]: set(trace["text"]) for trace in figure["data"]}
+    assert shown == {"lost": {"cell-1", "cell-2"}, "up": {"cell-3", "cell-4"}}
+
+
 def test_browsers_keep_the_places_of_cells_as_long_as_the_inventory_is_the_same(app, database):
     client = sign_in(app, database, "noc")
     answer = client.get("/elements/cells.json?v=3", headers={"Accept-Encoding": "gzip"})
