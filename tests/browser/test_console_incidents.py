@@ -96,6 +96,9 @@ def draw_all(page: Page) -> None:
     for chart in page.locator(".figure:visible, .cell-map:visible").all():
         chart.scroll_into_view_if_needed()
         expect(chart).to_have_attribute("data-drawn", "yes", timeout=15_000)
+    # No button may carry what is shown to somebody else's host.
+    titles = page.locator(".modebar-btn").evaluate_all("buttons => buttons.map(button => button.dataset.title)")
+    assert not [title for title in titles if "hare" in title or "loud" in title]
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["desk", "phone"])

@@ -25,7 +25,8 @@
   function draw(box, figure) {
     const layout = themed(Object.assign({ autosize: true, height: Number(box.dataset.height) || 320 }, figure.layout));
     const toSave = box.dataset.save === "yes";
-    const removed = ["sendDataToCloud", "select2d", "lasso2d", "autoScale2d"].concat(toSave ? [] : ["toImage"]);
+    // Plotly's "Share chart" would carry the operator's figures to somebody else's host.
+    const removed = ["sendChartToCloud", "sendDataToCloud", "select2d", "lasso2d", "autoScale2d"].concat(toSave ? [] : ["toImage"]);
     const options = { responsive: true, displaylogo: false, displayModeBar: toSave || "hover",
       modeBarButtonsToRemove: removed, scrollZoom: false };
     return window.Plotly.react(box, figure.data, layout, options).then(function () { box.dataset.drawn = "yes"; });
