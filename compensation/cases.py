@@ -19,6 +19,9 @@ from foundation.snapshots import SnapshotStore, Workspace
 from outage.lines import patterns_of
 from outage.models import ImpactRun, Incident
 
+# Each line becomes up to a dozen Python objects on its way to credits and deliveries.
+_LINES_AT_ONCE = 10_000
+
 
 @dataclass(frozen=True)
 class DecidedCase:
@@ -104,7 +107,7 @@ class Situation:
         if found != dict(expected):
             raise RefusedError("the snapshots no longer give the cases that were assessed", accepted="assess again")
         joined = case_sql.joined_sql(self._population, self.columns, self._base, "case_numbers")
-        return CaseLines(workspace.fetch_batches(joined))
+        return CaseLines(workspace.fetch_batches(joined, size=_LINES_AT_ONCE))
 
 
 def stored_value(value: object) -> object:

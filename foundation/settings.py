@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError
 from foundation.errors import InputError
 
 # Measured: a process that loads, measures and releases a million lines, less its bulk engine.
-_REST_OF_PROCESS_MB = 256
+_REST_OF_PROCESS_MB = 300
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ TABLE: tuple[Setting, ...] = (
         "sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME",
     ),
     Setting("OUTAGE_SNAPSHOTS", "$OUTAGE_DATA/snapshots", "Directory of the Parquet snapshots", "a directory path"),
-    Setting("OUTAGE_MEMORY_MB", "600", "Memory of a process in bulk work, in MB", "a whole number, 320 or more"),
+    Setting("OUTAGE_MEMORY_MB", "600", "Memory of a process in bulk work, in MB", "a whole number, 400 or more"),
     Setting("OUTAGE_HOST", "127.0.0.1", "Address the console listens on", "a host name or address"),
     Setting("OUTAGE_PORT", "8080", "Port the console listens on", "a whole number from 0 to 65535"),
     Setting(
@@ -106,7 +106,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         data=data,
         database_url=_database_url(env.get("DATABASE_URL") or f"sqlite:///{data / 'records.db'}"),
         snapshots=snapshots,
-        memory_mb=_number(env, "OUTAGE_MEMORY_MB", 320, 1_000_000),
+        memory_mb=_number(env, "OUTAGE_MEMORY_MB", 400, 1_000_000),
         host=env.get("OUTAGE_HOST") or _TABLE["OUTAGE_HOST"].default,
         port=_number(env, "OUTAGE_PORT", 0, 65_535),
         secret_key=_secret_key(env, data),
