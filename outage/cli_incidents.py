@@ -167,6 +167,20 @@ for _changer_arguments in _CHANGERS:
     _changer(*_changer_arguments)
 
 
+@incident.command("cause")
+@click.argument("ref", metavar="INCIDENT")
+@click.argument("cause", type=click.Choice([one.value for one in CauseClass]))
+@staff_option
+@click.pass_obj
+def change_cause(app: App, ref: str, cause: str, actor: str) -> None:
+    """Set the class of CAUSE of an INCIDENT, which policies read; an alarm opens it as unknown."""
+    app.staff(actor, "incidents.write")
+    with app.database.transaction() as session:
+        found = incidents.get_incident(session, ref)
+        changed = incidents.change_cause(session, found, CauseClass(cause), actor=actor)
+    click.echo(f"{ref}: the cause is {cause}{'' if changed else ' already, nothing changed'}")
+
+
 @incident.command("note")
 @click.argument("ref", metavar="INCIDENT")
 @click.argument("text")

@@ -150,6 +150,19 @@ def change_severity(session: Session, incident: Incident, severity: Severity, *,
     return True
 
 
+def change_cause(session: Session, incident: Incident, cause_class: CauseClass, *, actor: str) -> bool:
+    """Set the class of cause, which policies read; False when it was that already. Raises as `change_severity`."""
+    lock_incidents(session, incident)
+    check_not_frozen(incident)
+    if incident.cause_class == cause_class:
+        return False
+    before = state_of(incident)
+    incident.cause_class = cause_class
+    text = f"Cause changed from {before['cause_class']} to {cause_class}"
+    record_change(session, incident, kind="cause changed", text=text, actor=actor, before=before)
+    return True
+
+
 def assign_owner(session: Session, incident: Incident, owner: str | None, *, actor: str) -> bool:
     """Give the incident to a staff user by name (None: to nobody); False when it was theirs already."""
     lock_incidents(session, incident)

@@ -60,6 +60,7 @@ def state_of(incident: Incident) -> dict[str, Any]:
     return {
         "status": str(incident.status),
         "severity": str(incident.severity),
+        "cause_class": str(incident.cause_class),
         "owner": incident.owner,
         "started_at": shown(incident.started_at),
         "restored_at": shown(incident.restored_at),

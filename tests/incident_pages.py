@@ -19,7 +19,7 @@ from outage.outages import OutageStart
 from tests.web_client import add_staff, make_web
 
 STARTED_AT = datetime(2012, 7, 11, 12, 30, tzinfo=UTC)
-STEPS = ("restore", "notes", "severity", "owner", "close", "reopen", "dismiss", "runs")
+STEPS = ("restore", "notes", "severity", "cause", "owner", "close", "reopen", "dismiss", "runs")
 OPENING = {
     "title": "HLR-1 lost",
     "severity": "critical",

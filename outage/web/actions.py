@@ -11,8 +11,8 @@ from foundation.web import actor, permission, read_form, reading, store, transac
 from foundation.web.access import foundations
 from outage import incidents
 from outage.impact import measure_impact
-from outage.lifecycle import IncidentStatus, Severity
-from outage.web.forms import NoteForm, OwnerForm, RestoreForm, SeverityForm, StepForm
+from outage.lifecycle import CauseClass, IncidentStatus, Severity
+from outage.web.forms import CauseForm, NoteForm, OwnerForm, RestoreForm, SeverityForm, StepForm
 
 pages = Blueprint("incident_steps", __name__, url_prefix="/incidents/<ref>")
 _MAY = "incidents.write"
@@ -67,6 +67,17 @@ def change_severity(ref: str) -> Response:
         incident = incidents.get_incident(session, ref)
         changed = incidents.change_severity(session, incident, severity, actor=actor())
     return _back(ref, f"Severity is {severity}." if changed else f"It was {severity} already.", changed=changed)
+
+
+@pages.post("/cause")
+@permission(_MAY)
+def change_cause(ref: str) -> Response:
+    """Set another class of cause; policies read it."""
+    cause = CauseClass(read_form(CauseForm).cause_class.data)
+    with transaction() as session:
+        incident = incidents.get_incident(session, ref)
+        changed = incidents.change_cause(session, incident, cause, actor=actor())
+    return _back(ref, f"The cause is {cause}." if changed else f"It was {cause} already.", changed=changed)
 
 
 @pages.post("/owner")

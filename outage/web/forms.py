@@ -141,6 +141,12 @@ class SeverityForm(Form):
     severity = SelectField("Severity", choices=choices(Severity))
 
 
+class CauseForm(Form):
+    """Another class of cause."""
+
+    cause_class = SelectField("Cause", choices=choices(CauseClass))
+
+
 class OwnerForm(Form):
     """Who works on it; empty is nobody."""
 

@@ -18,7 +18,7 @@ from outage.models import Incident
 from outage.web import charts, losses, placed, reads, series
 from outage.web.cell_figure import MOST_CELLS
 from outage.web.figures import STATES
-from outage.web.forms import WHEN, NoteForm, OwnerForm, RestoreForm, SeverityForm
+from outage.web.forms import WHEN, CauseForm, NoteForm, OwnerForm, RestoreForm, SeverityForm
 from outage.web.planned import ReasonForm, WindowForm
 
 pages = Blueprint(
@@ -129,6 +129,7 @@ def _forms(incident: Incident) -> dict[str, object]:
         "restore": RestoreForm(formdata=None, at=clock.now(), prefix=""),
         "note": NoteForm(formdata=None),
         "severity": SeverityForm(formdata=None, severity=incident.severity.value),
+        "cause": CauseForm(formdata=None, cause_class=incident.cause_class.value),
         "window": WindowForm(formdata=None, starts_at=incident.started_at, ends_at=incident.announced_end_at),
         "reason": ReasonForm(formdata=None),
         "owner": OwnerForm(formdata=None, owner=incident.owner),

@@ -178,6 +178,7 @@ def test_a_closed_incident_is_frozen_and_closing_again_changes_nothing(network: 
             lambda: incidents.add_outages(session, incident, [OutageStart("mme-1")], actor="nina"),
             lambda: incidents.restore_elements(session, incident, None, at=STARTED + HOUR, actor="nina"),
             lambda: incidents.change_severity(session, incident, Severity.MINOR, actor="nina"),
+            lambda: incidents.change_cause(session, incident, CauseClass.POWER, actor="nina"),
             lambda: incidents.assign_owner(session, incident, "omar", actor="nina"),
             lambda: incidents.reopen_incident(session, incident, actor="nina"),
             lambda: incidents.dismiss_incident(session, incident, actor="nina"),
@@ -194,6 +195,14 @@ def test_a_dismissed_incident_is_frozen_too(network: Database):
         assert not incidents.dismiss_incident(session, incident, actor="nina")
         with pytest.raises(RefusedError, match="dismissed: its record is frozen"):
             incidents.add_note(session, incident, "late", actor="nina")
+
+
+def test_the_cause_that_policies_read_can_be_set_and_setting_it_again_says_so(network: Database):
+    with network.transaction() as session:
+        incident = opened(session)
+        assert incidents.change_cause(session, incident, CauseClass.POWER, actor="nina")
+        assert not incidents.change_cause(session, incident, CauseClass.POWER, actor="nina")
+        assert "Cause changed from" in _timeline(session)[-1].text
 
 
 def test_every_change_is_audited_with_before_and_after(network: Database):

@@ -136,7 +136,7 @@ def test_the_page_offers_only_the_steps_that_the_status_allows(app, database):
         page = client.get(f"/incidents/{ref}").text
         return {step for step in STEPS if f'action="/incidents/{ref}/{step}"' in page}
 
-    changes = {"notes", "severity", "owner", "runs"}
+    changes = {"notes", "severity", "cause", "owner", "runs"}
     assert offered() == changes | {"restore", "dismiss"}
     send(client, f"/incidents/{ref}/restore", {"all_open": "y", "at": "2012-07-11 14:30Z"})
     assert offered() == changes | {"close", "reopen"}
@@ -153,6 +153,7 @@ def test_every_step_leaves_its_trace_on_the_timeline_and_in_the_audit(app, datab
         ("restoring", {"elements": "cell-3", "at": "2012-07-11 13:30Z"}, "with others still out"),
         ("notes", {"text": "Crew is on its way", "at": "2012-07-11 15:00+01:00"}, "Crew is on its way"),
         ("severity", {"severity": "critical"}, "Severity changed from major to critical"),
+        ("cause", {"cause_class": "software"}, "Cause changed from power to software"),
         ("owner", {"owner": "noc"}, "Owner is now noc"),
         ("restore", {"all_open": "y", "at": "2012-07-11 14:30Z"}, "service restored"),
         ("reopen", {}, "Incident reopened"),
@@ -185,6 +186,7 @@ def test_a_step_taken_twice_says_that_nothing_changed(app, database):
         ("restore", {"elements": "nothing", "at": "2012-07-11 14:30Z"}, "unknown network element"),
         ("notes", {"text": "  "}, "write something"),
         ("severity", {"severity": "x"}, "Not a valid choice"),
+        ("cause", {"cause_class": "x"}, "Not a valid choice"),
         ("owner", {"owner": "nobody-we-know"}, "no such staff user"),
         ("close", {}, "cannot become closed"),
     ],
