@@ -1,4 +1,4 @@
-"""Pure: the facts of a case from its group's values, its outage intervals and its incident; to JSON and back."""
+"""Pure: the facts of a case from its group's values, its outage intervals and its incident; and as JSON."""
 
 from __future__ import annotations
 
@@ -100,22 +100,3 @@ def _to_json(value: FactValue) -> object:
             return str(value)
         case _:
             return value
-
-
-def facts_from_json(facts: Mapping[str, object], catalogue: Mapping[str, Fact]) -> dict[str, FactValue]:
-    """The inverse of `facts_to_json`, by the catalogue's types."""
-    return {name: _from_json(catalogue[name], value) for name, value in facts.items()}
-
-
-def _from_json(fact: Fact, value: object) -> FactValue:
-    if value is None:
-        return None
-    match fact.type:
-        case FeelType.DURATION:
-            return timedelta(seconds=int(str(value)))
-        case FeelType.DATE:
-            return date.fromisoformat(str(value))
-        case FeelType.NUMBER:
-            return Fraction(str(value))
-        case _:
-            return value  # type: ignore[return-value]

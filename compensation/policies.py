@@ -18,7 +18,7 @@ from compensation.policy_tests import run_tests
 from foundation import clock
 from foundation.audit import write_audit
 from foundation.errors import NotFoundError, RefusedError
-from outage.models import AttributeDefinition
+from outage.attributes import list_attributes
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,6 @@ class SavedPolicy:
 
 def list_attribute_facts(session: Session) -> tuple[Fact, ...]:
     """The staff-defined attributes as facts that rules may read."""
-    definitions = session.scalars(select(AttributeDefinition).order_by(AttributeDefinition.name))
     return tuple(
         Fact(
             name=definition.name,
@@ -42,7 +41,7 @@ def list_attribute_facts(session: Session) -> tuple[Fact, ...]:
             allowed=tuple(definition.allowed) if definition.allowed else None,
             nullable=True,
         )
-        for definition in definitions
+        for definition in list_attributes(session)
     )
 
 

@@ -139,27 +139,24 @@ def restore_elements(
 
 def change_severity(session: Session, incident: Incident, severity: Severity, *, actor: str) -> bool:
     """Set the severity; False when it was that already. Raises RefusedError when the incident is frozen."""
-    lock_incidents(session, incident)
-    check_not_frozen(incident)
-    if incident.severity == severity:
-        return False
-    before = state_of(incident)
-    incident.severity = severity
-    text = f"Severity changed from {before['severity']} to {severity}"
-    record_change(session, incident, kind="severity changed", text=text, actor=actor, before=before)
-    return True
+    return _change_class(session, incident, "severity", severity, actor)
 
 
 def change_cause(session: Session, incident: Incident, cause_class: CauseClass, *, actor: str) -> bool:
     """Set the class of cause, which policies read; False when it was that already. Raises as `change_severity`."""
+    return _change_class(session, incident, "cause_class", cause_class, actor)
+
+
+def _change_class(session: Session, incident: Incident, field: str, value: Severity | CauseClass, actor: str) -> bool:
     lock_incidents(session, incident)
     check_not_frozen(incident)
-    if incident.cause_class == cause_class:
+    if getattr(incident, field) == value:
         return False
     before = state_of(incident)
-    incident.cause_class = cause_class
-    text = f"Cause changed from {before['cause_class']} to {cause_class}"
-    record_change(session, incident, kind="cause changed", text=text, actor=actor, before=before)
+    setattr(incident, field, value)
+    name = field.removesuffix("_class")
+    text = f"{name.capitalize()} changed from {before[field]} to {value}"
+    record_change(session, incident, kind=f"{name} changed", text=text, actor=actor, before=before)
     return True
 
 
