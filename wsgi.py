@@ -16,17 +16,20 @@ import notify.cli
 import outage.cli
 import outage.cli_planned
 from compensation.demo import demo
+from compensation.errands import ASSESS, RELEASE
 from compensation.ledger import record_confirmations
 from compensation.queries import check_not_released
 from foundation import migrate
 from foundation.cli import App, Shell
 from foundation.db import Database
+from foundation.errand_runner import Runner
 from foundation.logging import set_up_logging
 from foundation.schedule import Job, run_scheduler
 from foundation.settings import Settings, read_settings
 from foundation.snapshots import SnapshotStore
 from notify.delivery import recover, settle_unknown
 from notify.registry import make_carriers
+from outage.errands import MEASURE
 from outage.planned_work import begin_due_planned_work
 from outage.presence import forget_old_presence
 
@@ -34,8 +37,11 @@ if TYPE_CHECKING:
     from flask import Flask
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """The web application; raises RefusedError unless the database stands at the newest migration."""
+def create_app(settings: Settings | None = None, *, errands_here: bool = True) -> Flask:
+    """The web application; raises RefusedError unless the database stands at the newest migration.
+
+    Long work that its pages ask for runs in a thread here, unless `outage errand run` does it (`errands_here` false).
+    """
     import compensation.web
     import notify.web
     import outage.web
@@ -47,6 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     migrate.check_current(database)
     app = make_app(settings, database, SnapshotStore(settings.snapshots, memory_mb=settings.bulk_memory_mb))
     register(app, outage.web, compensation.web, notify.web)
+    app.extensions["errands"].run_here = errands_here
     app.extensions["incident_panels"].append(compensation.web.incident_panel)
     app.extensions.setdefault("merge_guards", []).append(check_not_released)
     return app
@@ -104,12 +111,14 @@ def main(context: click.Context) -> None:
 @main.command()
 @click.option("--host", help="Address to listen on (OUTAGE_HOST).")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (OUTAGE_PORT).")
+@click.option("--errands/--no-errands", default=True, help="Do long work here too, or leave it to `errand run`.")
 @click.pass_obj
-def serve(app: App, host: str | None, port: int | None) -> None:
+def serve(app: App, host: str | None, port: int | None, errands: bool) -> None:
     """Serve the console and the API."""
     import waitress
 
-    web = create_app(app.settings)
+    web = create_app(app.settings, errands_here=errands)
+    web.extensions["errands"].take_up()
     host, port = host or app.settings.host, app.settings.port if port is None else port
     server = waitress.create_server(web, host=host, port=port, threads=8, ident="outage")
     click.echo(f"console at http://{host}:{server.effective_port}")
@@ -127,10 +136,12 @@ def scheduler(app: App) -> None:
 @main.command()
 @click.pass_obj
 def run(app: App) -> None:
-    """Console, scheduler and worker together, each a process of its own; ends when one ends or on Ctrl-C."""
+    """Console, scheduler, worker and long work together, each a process of its own; ends when one ends or on Ctrl-C."""
     app.database.dispose()
     stop = stop_on_signal()
-    processes = [subprocess.Popen([sys.executable, "-m", "wsgi", name]) for name in ("serve", "scheduler", "worker")]  # noqa: S603
+    # Long work has a process of its own, so that pages stay quick beside it.
+    commands = (["serve", "--no-errands"], ["scheduler"], ["worker"], ["errand", "run"])
+    processes = [subprocess.Popen([sys.executable, "-m", "wsgi", *command]) for command in commands]  # noqa: S603
     try:
         while not stop.wait(0.5) and all(process.poll() is None for process in processes):
             pass
@@ -139,6 +150,14 @@ def run(app: App) -> None:
             process.terminate()
         for process in processes:
             process.wait()
+
+
+@foundation.commands.errand.command("run")
+@click.pass_obj
+def run_errands(app: App) -> None:
+    """Do the long work that pages ask for, until told to stop; any number of these may run."""
+    kinds = {kind.name: kind for kind in (MEASURE, ASSESS, RELEASE)}
+    Runner(foundation.commands.surroundings_of(app), kinds).run_until(stop_on_signal())
 
 
 def stop_on_signal() -> threading.Event:

@@ -103,6 +103,8 @@ ROLES: dict[str, frozenset[str]] = {
     ),
     "machine": frozenset({"alarms.write"}),
 }
+for _role in ROLES.keys() - {"machine"}:
+    ROLES[_role] |= {"errands.read"}
 ROLES["admin"] = frozenset().union(*ROLES.values(), {"users.write"}) - {"alarms.write"}
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import click
 
 from foundation import access, migrate
-from foundation.cli import App
+from foundation.cli import App, staff_option
 from foundation.db import Database
+from foundation.errand_board import read_progress
+from foundation.errand_runner import Surroundings, ask_to_stop
+from foundation.errands import list_errands
 from foundation.settings import TABLE
 
 
@@ -79,4 +82,37 @@ def settings() -> None:
         click.echo(f"{setting.name:<22} {setting.meaning}\n{'':<22} default {setting.default}; {setting.accepted}")
 
 
-commands: list[click.Command] = [db, user, settings]
+@click.group()
+def errand() -> None:
+    """Long work that pages asked for: run it, follow it, stop it."""
+
+
+@errand.command("list")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="At most so many.")
+@click.pass_obj
+def show_errands(app: App, limit: int) -> None:
+    """What was asked for, newest first, and how far it is."""
+    surroundings = surroundings_of(app)
+    with app.database.reading() as session:
+        for found in list_errands(session, limit=limit):
+            far = read_progress(app.database, surroundings.board_directory, found)
+            said = found.result["said"] if found.result else found.reason or f"{far.step} {far.done}/{far.total}"
+            click.echo(f"{found.id:>6} {found.state:<8} {found.kind} {found.subject}, by {found.asked_by}: {said}")
+
+
+@errand.command("stop")
+@click.argument("number", type=int)
+@staff_option
+@click.pass_obj
+def stop_one(app: App, number: int, actor: str) -> None:
+    """Stop an errand that waits or runs; nothing of it is kept."""
+    found = ask_to_stop(surroundings_of(app), number, actor=app.staff(actor, "errands.read"))
+    click.echo(f"errand {number} is {'stopped' if found.is_ended else 'asked to stop'}")
+
+
+def surroundings_of(app: App) -> Surroundings:
+    """What an errand works with, from a command."""
+    return Surroundings(app.settings, app.database, app.store)
+
+
+commands: list[click.Command] = [db, user, settings, errand]

@@ -64,6 +64,12 @@ TABLE: tuple[Setting, ...] = (
         "Days after which who was seen where is forgotten",
         "a whole number from 1 to 3650",
     ),
+    Setting(
+        "OUTAGE_WAIT_SECONDS",
+        "2",
+        "How long a page waits for long work before it shows how far that is",
+        "a whole number from 0 to 600",
+    ),
     Setting("OUTAGE_LOG", "info", "Least level that is logged", "debug, info, warning or error"),
 )
 _TABLE = {setting.name: setting for setting in TABLE}
@@ -84,6 +90,7 @@ class Settings:
     lease_seconds: int
     batch: int
     presence_days: int
+    wait_seconds: int
     log: str
 
     @property
@@ -114,6 +121,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         lease_seconds=_number(env, "OUTAGE_LEASE_SECONDS", 1, 3600),
         batch=_number(env, "OUTAGE_BATCH", 1, 10_000),
         presence_days=_number(env, "OUTAGE_PRESENCE_DAYS", 1, 3650),
+        wait_seconds=_number(env, "OUTAGE_WAIT_SECONDS", 0, 600),
         log=_choice(env, "OUTAGE_LOG", ("debug", "info", "warning", "error")),
     )
 

@@ -7,6 +7,7 @@ from alembic import context
 import compensation.models
 import foundation.access
 import foundation.audit
+import foundation.errands
 import foundation.snapshots
 import notify.models
 import outage.models

@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, make_url, text
 from foundation import migrate
 from foundation.cli import App
 from foundation.db import Database
-from foundation.settings import Settings, read_settings
+from foundation.settings import Settings
 from foundation.snapshots import SnapshotStore
 from tests.world import World, lived_settings, make_world
 
@@ -101,9 +101,7 @@ def store(tmp_path: Path) -> SnapshotStore:
 @pytest.fixture
 def settings(tmp_path: Path, database_url: str) -> Settings:
     """Settings over this test's database and directory."""
-    return read_settings(
-        {"OUTAGE_DATA": str(tmp_path / "data"), "DATABASE_URL": database_url, "OUTAGE_LEASE_SECONDS": "2"}
-    )
+    return lived_settings(tmp_path / "data", database_url)
 
 
 @dataclass(frozen=True)

@@ -41,4 +41,6 @@ def decide(world: World) -> str:
 
 def lived_settings(data: Path, database_url: str) -> Settings:
     """Settings of a test's own over a data directory and a database."""
-    return read_settings({"OUTAGE_DATA": str(data), "DATABASE_URL": database_url, "OUTAGE_LEASE_SECONDS": "2"})
+    # Pages wait for long work as long as a busy machine may take.
+    quick = {"OUTAGE_LEASE_SECONDS": "2", "OUTAGE_WAIT_SECONDS": "120"}
+    return read_settings({"OUTAGE_DATA": str(data), "DATABASE_URL": database_url, **quick})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request
 from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,15 +14,14 @@ from wtforms import HiddenField, RadioField, SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
-from compensation.assessment import assess
+from compensation.errands import ASSESS
 from compensation.models import PolicyState, PolicyVersion
 from compensation.policies import list_versions, load_document
 from compensation.queries import list_assessments
 from compensation.web.policy_view import in_force_text
 from foundation import clock
 from foundation.errors import InputError
-from foundation.web import Form, actor, has_permission, permission, reading, store
-from foundation.web.access import foundations
+from foundation.web import Form, has_permission, permission, reading, start_errand
 from outage.incidents import get_incident
 from outage.models import ImpactRun, Incident
 
@@ -66,14 +65,8 @@ def new() -> str | Response | tuple[str, int]:
 
 
 def _assess(form: AssessForm) -> Response:
-    foundation = foundations()
-    assessed = assess(foundation.database, store(), form.run.data, form.version.data, actor=actor())
-    ref = assessed.assessment.ref
-    if assessed.is_new:
-        flash(f"{ref}: every case is below. Nothing is paid until it is submitted, approved and released.", "success")
-    else:
-        flash(f"This run was assessed under this version before: {ref}.", "info")
-    return redirect(url_for("assessments.detail", ref=ref), 303)
+    arguments = {"run": form.run.data, "version": form.version.data}
+    return start_errand(ASSESS.name, form.incident.data, arguments)
 
 
 def incident_panel(incident_ref: str) -> Markup:

@@ -23,6 +23,7 @@ from foundation.web.access import (
 )
 from foundation.web.api import ApiBlueprint
 from foundation.web.app import make_app, register
+from foundation.web.errands import WebErrand, start_errand
 from foundation.web.figures import figure
 from foundation.web.forms import Form, InstantField, LinesField, read_form, show_on_form, stripped
 from foundation.web.lists import Page, csv_response, read_page, wants_csv
@@ -35,6 +36,7 @@ __all__ = [
     "LinesField",
     "NavigationItem",
     "Page",
+    "WebErrand",
     "actor",
     "csv_response",
     "current_staff",
@@ -48,6 +50,7 @@ __all__ = [
     "reading",
     "register",
     "show_on_form",
+    "start_errand",
     "store",
     "stripped",
     "transaction",

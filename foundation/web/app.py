@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from foundation.db import Database
 from foundation.settings import Settings
 from foundation.snapshots import SnapshotStore
-from foundation.web import access, audit_pages, errors, formats, pages
+from foundation.web import access, audit_pages, errands, errors, formats, pages
 from foundation.web.access import Foundations, set_up_access
 from foundation.web.api import ApiBlueprint, make_api
 from foundation.web.junk import refuse_junk
@@ -36,9 +36,10 @@ def make_app(settings: Settings, database: Database, store: SnapshotStore) -> Fl
     app = Flask("foundation.web", static_folder=None, static_url_path="/static")
     _configure(app, settings)
     app.extensions["foundations"] = Foundations(settings, database, store)
-    app.extensions["navigation"] = [*audit_pages.navigation]
+    app.extensions["navigation"] = [*errands.navigation, *audit_pages.navigation]
     app.extensions["incident_panels"] = []
     app.extensions["merge_guards"] = []
+    errands.set_up_errands(app)
     Bootstrap5(app)
     app.before_request(refuse_junk)
     set_up_access(app)
@@ -47,13 +48,14 @@ def make_app(settings: Settings, database: Database, store: SnapshotStore) -> Fl
     app.extensions["api"] = make_api(app)
     app.context_processor(_template_values)
     app.after_request(_add_headers)
-    for blueprint in (pages.pages, audit_pages.pages):
+    for blueprint in (pages.pages, errands.pages, audit_pages.pages):
         app.register_blueprint(blueprint)
     return app
 
 
 def register(app: Flask, *packages: ModuleType) -> None:
-    """Add the pages, calls and menu entries of packages: each exports `blueprints` and `navigation`."""
+    """Add the pages, calls and menu entries of packages: each exports `blueprints` and
+    `navigation`, and `errands` when its pages ask for long work."""
     for package in packages:
         blueprints: Sequence[Blueprint] = package.blueprints
         navigation: Sequence[NavigationItem] = package.navigation
@@ -62,8 +64,9 @@ def register(app: Flask, *packages: ModuleType) -> None:
                 app.extensions["api"].register_blueprint(blueprint)
             else:
                 app.register_blueprint(blueprint)
-        # The audit stays last.
-        app.extensions["navigation"][-1:-1] = navigation
+        # Errands and the audit stay last.
+        app.extensions["navigation"][-2:-2] = navigation
+        errands.add_errands(app, getattr(package, "errands", ()))
 
 
 def _configure(app: Flask, settings: Settings) -> None:

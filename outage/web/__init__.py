@@ -1,6 +1,9 @@
 """What staff and machines see of outages: the pages of incidents, and their part of the REST API."""
 
-from foundation.web import NavigationItem
+from flask import url_for
+
+from foundation.web import NavigationItem, WebErrand
+from outage.errands import MEASURE
 from outage.web import (
     actions,
     api,
@@ -36,4 +39,11 @@ navigation = [
     NavigationItem("Network", "network.overview", "inventory.read"),
 ]
 
-__all__ = ["blueprints", "navigation"]
+
+def _incident_page(ref: str) -> str:
+    return url_for("incidents.show_incident", ref=ref)
+
+
+errands = [WebErrand(MEASURE, page_of=_incident_page, page_before=_incident_page)]
+
+__all__ = ["blueprints", "errands", "navigation"]

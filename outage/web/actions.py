@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask import Blueprint, flash, redirect, url_for
 from werkzeug.wrappers import Response
 
+from foundation import clock
 from foundation.access import get_user
 from foundation.errors import InputError
-from foundation.web import actor, permission, read_form, reading, store, transaction
-from foundation.web.access import foundations
+from foundation.web import actor, permission, read_form, reading, start_errand, transaction
 from outage import incidents
-from outage.impact import measure_impact
+from outage.errands import MEASURE
 from outage.lifecycle import CauseClass, IncidentStatus, Severity
 from outage.web.forms import CauseForm, NoteForm, OwnerForm, RestoreForm, SeverityForm, StepForm
 
@@ -132,11 +132,8 @@ def measure(ref: str) -> Response:
         incident = incidents.get_incident(session, ref)
         # What has not begun is measured whole: as of the end of its window.
         as_of = incident.announced_end_at if incident.status == IncidentStatus.ANNOUNCED else None
-    measured = measure_impact(foundations().database, store(), ref, actor=actor(), as_of=as_of)
-    number = measured.run.number
-    if not measured.is_new:
-        return _back(ref, f"Nothing new: run {number} was measured from the same inputs.", changed=False)
-    return _back(ref, f"Run {number} is measured.")
+    until = None if as_of is None else clock.to_unix(as_of)
+    return start_errand(MEASURE.name, ref, {"incident": ref, "as_of": until})
 
 
 def _counted(outages: int) -> str:
