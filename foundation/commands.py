@@ -10,7 +10,7 @@ from foundation.db import Database
 from foundation.errand_board import read_progress
 from foundation.errand_runner import Surroundings, ask_to_stop
 from foundation.errands import list_errands
-from foundation.settings import TABLE
+from foundation.settings import ADAPTERS, TABLE
 
 
 @click.group()
@@ -78,7 +78,7 @@ def token(app: App, name: str, label: str) -> None:
 @click.command()
 def settings() -> None:
     """The table of settings: environment name, default, meaning."""
-    for setting in TABLE:
+    for setting in (*TABLE, *ADAPTERS):
         click.echo(f"{setting.name:<22} {setting.meaning}\n{'':<22} default {setting.default}; {setting.accepted}")
 
 

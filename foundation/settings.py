@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -59,6 +62,21 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting("OUTAGE_BATCH", "500", "Deliveries claimed at once by a worker", "a whole number from 1 to 10000"),
     Setting(
+        "OUTAGE_QUIET_HOURS",
+        "21:00-08:00",
+        "When no texts go, by the clock where the recipient is",
+        "HH:MM-HH:MM, over midnight if it ends earlier than it starts, or none",
+    ),
+    Setting(
+        "OUTAGE_ZONE", "UTC", "Time zone of recipients of whom none is known", "an IANA zone such as Europe/London"
+    ),
+    Setting(
+        "OUTAGE_TEXTS_PER_DAY",
+        "10",
+        "The most texts one recipient gets on one day; the others wait for the next. 0 for no limit",
+        "a whole number from 0 to 1000",
+    ),
+    Setting(
         "OUTAGE_PRESENCE_DAYS",
         "90",
         "Days after which who was seen where is forgotten",
@@ -70,9 +88,48 @@ TABLE: tuple[Setting, ...] = (
         "How long a page waits for long work before it shows how far that is",
         "a whole number from 0 to 600",
     ),
+    Setting(
+        "OUTAGE_PUBLIC_URL",
+        "",
+        "Address under which providers and customers reach the console from outside",
+        "https://HOST, without a path",
+    ),
     Setting("OUTAGE_LOG", "info", "Least level that is logged", "debug, info, warning or error"),
 )
-_TABLE = {setting.name: setting for setting in TABLE}
+# Settings of the ways to the outside world: each adapter reads its own from `Settings.adapters`.
+ADAPTERS: tuple[Setting, ...] = (
+    Setting(
+        "OUTAGE_CHANNELS",
+        "spool",
+        "Ways to send texts; the first is used where nothing else is chosen",
+        "spool, twilio, smpp and email, separated by commas",
+    ),
+    Setting(
+        "OUTAGE_ACCOUNT_SYSTEMS",
+        "book",
+        "Systems that credits are posted to; the first is used where nothing else is chosen",
+        "book, tmf654 and adjustment_file, separated by commas",
+    ),
+    Setting("OUTAGE_TWILIO_ACCOUNT", "", "Twilio: the account", "an account SID, AC..."),
+    Setting(
+        "OUTAGE_TWILIO_TOKEN",
+        "",
+        "Twilio: the auth token; while it is rotated the new one, then the old one",
+        "a token, or two separated by a comma",
+    ),
+    Setting("OUTAGE_TWILIO_KEY", "", "Twilio: an API key to send with instead of the token", "SK...:SECRET"),
+    Setting(
+        "OUTAGE_TWILIO_SENDERS",
+        "",
+        "Twilio: who sends",
+        "numbers as +447700900000 separated by commas, or one Messaging Service, MG...",
+    ),
+    Setting("OUTAGE_TWILIO_PER_SECOND", "1", "Twilio: texts a second of one sender", "a number above 0, up to 10000"),
+    Setting("OUTAGE_TWILIO_THREADS", "16", "Twilio: requests at once of one worker", "a whole number from 1 to 200"),
+    Setting("OUTAGE_TWILIO_TIMEOUT", "10", "Twilio: seconds to wait for an answer", "a number above 0, up to 120"),
+    Setting("OUTAGE_TWILIO_API", "https://api.twilio.com", "Twilio: where its API is", "an address"),
+)
+_TABLE = {setting.name: setting for setting in (*TABLE, *ADAPTERS)}
 
 
 @dataclass(frozen=True)
@@ -89,9 +146,14 @@ class Settings:
     https: bool
     lease_seconds: int
     batch: int
+    quiet_hours: str | None
+    zone: str
+    texts_per_day: int
     presence_days: int
     wait_seconds: int
+    public_url: str
     log: str
+    adapters: Mapping[str, str]
 
     @property
     def bulk_memory_mb(self) -> int:
@@ -120,10 +182,45 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         https=_choice(env, "OUTAGE_HTTPS", ("yes", "no")) == "yes",
         lease_seconds=_number(env, "OUTAGE_LEASE_SECONDS", 1, 3600),
         batch=_number(env, "OUTAGE_BATCH", 1, 10_000),
+        quiet_hours=_quiet_hours(env),
+        zone=_zone(env),
+        texts_per_day=_number(env, "OUTAGE_TEXTS_PER_DAY", 0, 1000),
         presence_days=_number(env, "OUTAGE_PRESENCE_DAYS", 1, 3650),
         wait_seconds=_number(env, "OUTAGE_WAIT_SECONDS", 0, 600),
+        public_url=_public_url(env.get("OUTAGE_PUBLIC_URL") or ""),
         log=_choice(env, "OUTAGE_LOG", ("debug", "info", "warning", "error")),
+        adapters={setting.name: env.get(setting.name) or setting.default for setting in ADAPTERS},
     )
+
+
+def needed(values: Mapping[str, str], name: str) -> str:
+    """An adapter's setting that must be there; raises InputError."""
+    if not values[name]:
+        raise _refuse(name, "", "is missing")
+    return values[name]
+
+
+def listed(values: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """An adapter's setting that is a list separated by commas."""
+    return tuple(part.strip() for part in values[name].split(",") if part.strip())
+
+
+def number(values: Mapping[str, str], name: str, least: float, most: float) -> float:
+    """An adapter's setting that is a number from `least` to `most`; raises InputError."""
+    try:
+        found = float(values[name])
+    except ValueError:
+        raise _refuse(name, values[name]) from None
+    if not least <= found <= most:
+        raise _refuse(name, values[name])
+    return found
+
+
+def _public_url(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query):
+        raise _refuse("OUTAGE_PUBLIC_URL", text)
+    return text.rstrip("/")
 
 
 def _refuse(name: str, value: object, what: str = "not accepted") -> InputError:
@@ -149,6 +246,24 @@ def _choice(env: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
     if text not in allowed:
         raise _refuse(name, text)
     return text
+
+
+def _quiet_hours(env: Mapping[str, str]) -> str | None:
+    text = env.get("OUTAGE_QUIET_HOURS") or _TABLE["OUTAGE_QUIET_HOURS"].default
+    start, _, end = text.partition("-")
+    if text == "none":
+        return None
+    if not all(re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", part) for part in (start, end)) or start == end:
+        raise _refuse("OUTAGE_QUIET_HOURS", text)
+    return text
+
+
+def _zone(env: Mapping[str, str]) -> str:
+    text = env.get("OUTAGE_ZONE") or _TABLE["OUTAGE_ZONE"].default
+    try:
+        return ZoneInfo(text).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise _refuse("OUTAGE_ZONE", text) from None
 
 
 def _database_url(text: str) -> str:

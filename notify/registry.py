@@ -1,13 +1,17 @@
-"""Which carriers this installation has."""
+"""Which carriers this installation has, and by which rules it texts."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from foundation.db import Database
 from foundation.errors import InputError
-from foundation.settings import Settings
+from foundation.settings import Settings, listed
 from notify.accounts.book import AccountBook
 from notify.carriers import Carrier, CarrierError
 from notify.channels.spool import Spool
+from notify.quiet_hours import parse_window
+from notify.screening import Conduct
 
 
 def make_spool(settings: Settings) -> Spool:
@@ -19,6 +23,45 @@ def make_spool(settings: Settings) -> Spool:
         raise InputError(error.reason, where="setting OUTAGE_DATA", accepted="a directory of our own") from error
 
 
+def _make_spool(settings: Settings, database: Database) -> Carrier:  # noqa: ARG001
+    return make_spool(settings)
+
+
+def _make_twilio(settings: Settings, database: Database) -> Carrier:  # noqa: ARG001
+    # Imported when it is wanted: the SDK takes a second to load.
+    from notify.channels.twilio import Twilio, read_twilio_settings
+
+    return Twilio(read_twilio_settings(settings))
+
+
+def _make_book(settings: Settings, database: Database) -> Carrier:  # noqa: ARG001
+    return AccountBook(database)
+
+
+_Maker = Callable[[Settings, Database], Carrier]
+CHANNELS: Mapping[str, _Maker] = {"spool": _make_spool, "twilio": _make_twilio}
+ACCOUNT_SYSTEMS: Mapping[str, _Maker] = {"book": _make_book}
+
+
+def make_conduct(settings: Settings) -> Conduct:
+    """The operator's quiet hours and the most texts a day, from the settings."""
+    quiet = None if settings.quiet_hours is None else parse_window(settings.quiet_hours)
+    return Conduct(quiet, settings.zone, settings.texts_per_day or None)
+
+
 def make_carriers(settings: Settings, database: Database) -> dict[str, Carrier]:
-    """The embedded carriers by channel name: `spool` for messages, `book` for postings."""
-    return {Spool.name: make_spool(settings), AccountBook.name: AccountBook(database)}
+    """The carriers that are set up, by name; raises InputError for one that is not known or lacks a setting."""
+    chosen = {
+        **_chosen(settings, "OUTAGE_CHANNELS", CHANNELS),
+        **_chosen(settings, "OUTAGE_ACCOUNT_SYSTEMS", ACCOUNT_SYSTEMS),
+    }
+    return {name: make(settings, database) for name, make in chosen.items()}
+
+
+def _chosen(settings: Settings, setting: str, known: Mapping[str, _Maker]) -> dict[str, _Maker]:
+    names = listed(settings.adapters, setting)
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        accepted = "one or more of: " + ", ".join(known)
+        raise InputError("not known", where=f"setting {setting}", value=", ".join(unknown), accepted=accepted)
+    return {name: known[name] for name in names}

@@ -18,6 +18,7 @@ from foundation.web.access import (
     permission,
     public,
     reading,
+    signed,
     store,
     transaction,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "reading",
     "register",
     "show_on_form",
+    "signed",
     "start_errand",
     "store",
     "stripped",

@@ -4,8 +4,9 @@ from foundation.web import NavigationItem
 from notify.web.book import book
 from notify.web.releases import releases
 from notify.web.spool import spool
+from notify.web.twilio_hooks import hooks
 
-blueprints = [releases, spool, book]
+blueprints = [releases, spool, book, hooks]
 navigation = [
     NavigationItem("Releases", "releases.index", "deliveries.read"),
     NavigationItem("Spool", "spool.index", "deliveries.read"),

@@ -26,7 +26,8 @@ TOP_LEVEL = {
 }
 # A third party is named in its adapter only, so that it can be replaced there.
 ADAPTERS = {
-    "twilio": ("notify/channels/twilio.py",),
+    "twilio": ("notify/channels/twilio.py", "notify/web/twilio_hooks.py"),
+    "requests": ("notify/channels/twilio.py",),
     "duckdb": ("foundation/snapshots.py",),
     "apscheduler": ("foundation/schedule.py",),
     "argon2": ("foundation/access.py",),
@@ -48,6 +49,7 @@ OWNERS_OF_TRANSACTIONS = (
     "outage/mirror.py",
     "compensation/assessment.py",
     "compensation/credits.py",
+    "compensation/history_tests.py",
     "wsgi.py",
 )
 ENTRY_ROOMS = ("/web/", "/cli", "/commands.py", "/demo/")

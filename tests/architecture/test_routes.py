@@ -16,6 +16,8 @@ OPEN_TO_ALL = {
     "shell.sign_in",
     "shell.sign_out",
     "shell.static",
+    "twilio_hooks.record_answer",
+    "twilio_hooks.record_status",
 }
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import InputError
-from foundation.settings import TABLE, read_settings
+from foundation.settings import ADAPTERS, TABLE, read_settings
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
 
 
 def test_the_documented_table_is_the_products_own() -> None:
-    rows = [f"| `{s.name}` | {s.meaning} | `{s.default}` | {s.accepted} |" for s in TABLE]
+    rows = [f"| `{s.name}` | {s.meaning} | `{s.default}` | {s.accepted} |" for s in (*TABLE, *ADAPTERS)]
     documented = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| `")]
     assert documented == rows
 
@@ -41,6 +41,7 @@ def test_the_secret_key_is_made_once_and_is_the_owners_alone(tmp_path: Path) -> 
         ("OUTAGE_BATCH", "-5"),
         ("OUTAGE_HTTPS", "perhaps"),
         ("OUTAGE_LOG", "loud"),
+        ("OUTAGE_PUBLIC_URL", "example.com/console"),
         ("OUTAGE_SECRET_KEY", "short"),
         ("DATABASE_URL", "mysql://root@localhost/x"),
         ("DATABASE_URL", "not a url"),

@@ -1,0 +1,83 @@
+"""What Twilio calls: the status of a text we sent, and what recipients answer."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+from twilio.request_validator import RequestValidator, get_signature_algorithm
+from werkzeug.exceptions import BadRequest, Forbidden, NotFound
+
+from foundation.settings import listed
+from foundation.web import signed, transaction
+from foundation.web.access import foundations
+from notify.channels.twilio import STATES, STATUS_PATH
+from notify.channels.twilio_codes import said
+from notify.models import DeliveryState
+from notify.receipts import NewReceipt, record_receipts
+from notify.suppression import record_inbound
+
+hooks = Blueprint("twilio_hooks", __name__)
+_CHANNEL = "twilio"
+_MOST_WORDS = 40
+
+
+@hooks.post(STATUS_PATH)
+@signed
+def record_status() -> Response:
+    """Keep a status callback; 204 once it is committed, so that what we did not keep is sent again."""
+    _check_signature()
+    status = request.form.get("MessageStatus") or request.form.get("SmsStatus") or ""
+    sid = request.form.get("MessageSid") or request.form.get("SmsSid")
+    if not sid or len(sid) > 64:
+        raise BadRequest("MessageSid is missing")
+    state = STATES.get(status)
+    if state is not None:
+        with transaction() as session:
+            record_receipts(session, [_receipt(state, status, sid)])
+    # A word that Twilio adds one day is not ours to refuse: refusing would make it call again and again.
+    return Response(status=204)
+
+
+def _receipt(state: DeliveryState, status: str, sid: str) -> NewReceipt:
+    code = request.form.get("ErrorCode", "")
+    number = int(code) if code.isdecimal() and len(code) < 9 else None
+    return NewReceipt(
+        channel=_CHANNEL,
+        state=state,
+        provider_ref=sid,
+        delivery_id=_whole(request.args.get("delivery")),
+        attempt=_whole(request.args.get("attempt")),
+        provider_status=f"{status} {number}" if number else status,
+        reason=said(number) if number or state == DeliveryState.FAILED else None,
+    )
+
+
+@hooks.post("/hooks/twilio/inbound")
+@signed
+def record_answer() -> Response:
+    """Keep what a recipient answered: STOP and its kin, START. Twilio itself replies to those."""
+    _check_signature()
+    address = request.form.get("From", "")
+    # What Twilio understood, when its own opt-out words are configured; else the recipient's.
+    body = request.form.get("OptOutType") or request.form.get("Body", "")
+    if not address:
+        raise BadRequest("From is missing")
+    with transaction() as session:
+        record_inbound(session, address=address, body=body[:_MOST_WORDS], channel=_CHANNEL)
+    return Response("<Response/>", mimetype="text/xml")
+
+
+def _check_signature() -> None:
+    settings = foundations().settings
+    tokens = listed(settings.adapters, "OUTAGE_TWILIO_TOKEN")
+    if not tokens or not settings.public_url:
+        raise NotFound
+    # The address as Twilio knows it: what a proxy in front made of it would not fit the signature.
+    address = settings.public_url + request.full_path.rstrip("?")
+    signature = request.headers.get("X-Twilio-Signature", "")
+    algorithm = get_signature_algorithm(request.headers.get("X-Twilio-Webhooks-Signature-Settings"))
+    if not any(RequestValidator(token).validate(address, request.form, signature, algorithm) for token in tokens):
+        raise Forbidden("the signature does not fit")
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 19 else None

@@ -1,0 +1,213 @@
+"""Twilio's channel against a provider on this machine: what was taken there is the truth."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import socket
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from foundation import clock
+from foundation.errors import InputError
+from foundation.settings import read_settings
+from notify.carriers import Outcome, Outgoing, Trouble
+from notify.channels.twilio import Twilio, TwilioSettings, read_twilio_settings
+from notify.models import DeliveryKind, DeliveryState
+from tests.conftest import SHARED
+from tests.loopback_twilio import ACCOUNT, TOKEN, Fault, Provider, loopback_twilio
+
+S = DeliveryState
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    with loopback_twilio() as provider:
+        yield provider
+
+
+def settings_for(url: str, **others: Any) -> TwilioSettings:
+    settings = TwilioSettings(
+        account=ACCOUNT,
+        tokens=(TOKEN,),
+        api_key=None,
+        senders=("+447700900000",),
+        public_url="https://console.example",
+        per_second=100.0,
+        threads=8,
+        timeout_seconds=0.5,
+        api=url,
+    )
+    return dataclasses.replace(settings, **others)
+
+
+@pytest.fixture
+def twilio(provider: Provider) -> Iterator[Twilio]:
+    carrier = Twilio(settings_for(provider.url))
+    yield carrier
+    carrier.close()
+
+
+def text(number: int = 1, **others: Any) -> Outgoing:
+    row = Outgoing(
+        delivery_id=number,
+        key=f"INC-1:p:{number}:text",
+        attempt=1,
+        kind=DeliveryKind.MESSAGE,
+        address=f"+4477009{number:05d}",
+        body=f"Sorry. Code {number}.",
+    )
+    return dataclasses.replace(row, **others)
+
+
+def test_a_text_is_taken_with_our_row_in_its_callback(provider, twilio):
+    outcomes = twilio.send([text(number) for number in range(1, 21)])
+    assert {outcome.state for outcome in outcomes} == {S.ACCEPTED}
+    by_recipient = {taken.to: taken for taken in provider.taken}
+    assert len(by_recipient) == len(provider.taken) == 20
+    taken = by_recipient["+447700900007"]
+    assert outcomes[6].provider_ref == taken.sid
+    assert taken.form["StatusCallback"] == "https://console.example/hooks/twilio/status?delivery=7&attempt=1"
+    assert taken.form["From"] == "+447700900000"
+
+
+def test_every_parameter_is_one_of_twilios_own(provider, twilio):
+    path = SHARED / "data" / "twilio_api_v2010.messages_subset.openapi.json"
+    if not path.exists():
+        pytest.skip("Twilio's OpenAPI document is not beside this checkout")
+    document = json.loads(path.read_text())
+    post = document["paths"]["/2010-04-01/Accounts/{AccountSid}/Messages.json"]["post"]
+    schema = post["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"]
+    twilio.send([text()])
+    sent = provider.taken[0].form
+    assert sent.keys() <= schema["properties"].keys()
+    assert set(schema.get("required", [])) <= sent.keys()
+    assert 1 <= int(sent["ValidityPeriod"]) <= 36000
+
+
+def test_a_text_that_expires_says_so_to_the_provider(provider, twilio):
+    twilio.send([text(expires_at=clock.now() + timedelta(hours=1))])
+    assert 3500 < int(provider.taken[0].form["ValidityPeriod"]) <= 3600
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (Fault(False, 400, 21211), Outcome(S.FAILED, None, "Twilio 21211: the number is not valid")),
+        (
+            Fault(False, 400, 21610),
+            Outcome(S.FAILED, None, "Twilio 21610: the recipient opted out", Trouble.OPTED_OUT),
+        ),
+        (Fault(False, 400, 99999), Outcome(S.FAILED, None, "Twilio 99999")),
+        (
+            Fault(False, 429, 20429),
+            Outcome(S.PENDING, None, "Twilio 20429: too many requests at once", Trouble.THROTTLED),
+        ),
+        (
+            Fault(False, 400, 21611),
+            Outcome(S.PENDING, None, "Twilio 21611: the sender's queue is full", Trouble.THROTTLED),
+        ),
+        (
+            Fault(False, 401, 20003),
+            Outcome(S.PENDING, None, "Twilio 20003: the credentials are wrong", Trouble.REFUSED_ALL),
+        ),
+        (
+            Fault(False, 400, 21606),
+            Outcome(
+                S.PENDING, None, "Twilio 21606: the sender number is not ours or cannot text there", Trouble.REFUSED_ALL
+            ),
+        ),
+        (Fault(False, 500, 20500), Outcome(S.UNKNOWN, None, "Twilio 20500")),
+        (Fault(True, 503, None), Outcome(S.UNKNOWN, None, "Twilio: HTTP 503")),
+        (Fault(False, 0), Outcome(S.UNKNOWN, None, "no answer from Twilio: ConnectionError")),
+        (Fault(True, 0), Outcome(S.UNKNOWN, None, "no answer from Twilio: ConnectionError")),
+        (Fault(True, 201, None, 1.0), Outcome(S.UNKNOWN, None, "no answer from Twilio: ReadTimeout")),
+    ],
+)
+def test_each_way_to_fail_means_what_it_means_and_is_requested_once(provider, twilio, fault, expected):
+    provider.fault_of = lambda to, before: fault
+    assert twilio.send([text()]) == [expected]
+    assert provider.requests == 1
+    assert len(provider.taken) == fault.take
+
+
+def test_a_provider_that_is_not_there_was_certainly_not_reached():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        carrier = Twilio(settings_for(f"http://127.0.0.1:{free.getsockname()[1]}"))
+        assert carrier.send([text()]) == [Outcome(S.PENDING, None, "Twilio cannot be reached")]
+        carrier.close()
+
+
+def test_one_bad_row_leaves_the_others_of_its_batch(provider, twilio):
+    provider.fault_of = lambda to, before: Fault(True, 0) if to.endswith("3") else Fault()
+    states = [outcome.state for outcome in twilio.send([text(number) for number in range(1, 6)])]
+    assert states == [S.ACCEPTED, S.ACCEPTED, S.UNKNOWN, S.ACCEPTED, S.ACCEPTED]
+
+
+def test_asking_finds_what_was_taken_without_an_answer_and_does_not_guess_about_the_rest(provider, twilio):
+    provider.fault_of = lambda to, before: Fault(to.endswith("1"), 0)
+    twilio.send([text(1), text(2)])
+    provider.taken[0].status = "undelivered"
+    provider.taken[0].error_code = 30003
+    found, missing, unread = twilio.ask([text(1), text(2), text(1, body="Another text.")])
+    reason = "Twilio 30003: the handset cannot be reached: off or out of range"
+    assert found == Outcome(S.FAILED, provider.taken[0].sid, reason)
+    assert missing is None
+    assert unread is None
+
+
+def test_several_senders_share_the_texts_and_one_recipient_keeps_his(provider):
+    senders = tuple(f"+4477009999{number:02d}" for number in range(3))
+    carrier = Twilio(settings_for(provider.url, senders=senders))
+    for _ in range(2):
+        carrier.send([text(number) for number in range(1, 31)])
+    carrier.close()
+    chosen: dict[str, set[str]] = {}
+    for taken in provider.taken:
+        chosen.setdefault(taken.to, set()).add(taken.sender)
+    assert all(len(one) == 1 for one in chosen.values())
+    assert set().union(*chosen.values()) == set(senders)
+    assert carrier.manner.rows_per_second == 300.0
+
+
+def test_a_messaging_service_sends_instead_of_numbers(provider):
+    service = "MG" + "1" * 32
+    carrier = Twilio(settings_for(provider.url, senders=(service,)))
+    carrier.send([text()])
+    carrier.close()
+    assert provider.taken[0].form["MessagingServiceSid"] == service
+    assert "From" not in provider.taken[0].form
+
+
+GIVEN = {
+    "OUTAGE_TWILIO_ACCOUNT": ACCOUNT,
+    "OUTAGE_TWILIO_TOKEN": "new, old",
+    "OUTAGE_TWILIO_SENDERS": "+447700900000, +447700900001",
+    "OUTAGE_PUBLIC_URL": "https://console.example/",
+}
+
+
+def test_settings_are_read_by_name(tmp_path):
+    read = read_twilio_settings(read_settings({"OUTAGE_DATA": str(tmp_path), **GIVEN}))
+    assert (read.tokens, read.senders) == (("new", "old"), ("+447700900000", "+447700900001"))
+    assert (read.public_url, read.threads) == ("https://console.example", 16)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OUTAGE_TWILIO_TOKEN", ""),
+        ("OUTAGE_TWILIO_SENDERS", ""),
+        ("OUTAGE_TWILIO_SENDERS", "MG1, +447700900000"),
+        ("OUTAGE_TWILIO_THREADS", "0"),
+        ("OUTAGE_TWILIO_TIMEOUT", "soon"),
+        ("OUTAGE_PUBLIC_URL", ""),
+    ],
+)
+def test_a_setting_that_is_missing_or_wrong_is_named(tmp_path, name, value):
+    with pytest.raises(InputError, match=name):
+        read_twilio_settings(read_settings({"OUTAGE_DATA": str(tmp_path), **GIVEN, name: value}))

@@ -1,0 +1,174 @@
+"""A provider on this machine that speaks Twilio's REST form and misbehaves as told; what it took is the truth."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from twilio.request_validator import RequestValidator
+
+ACCOUNT = "AC" + "0" * 32
+TOKEN = "a token of nobody"
+
+
+@dataclass
+class Fault:
+    """What happens to a request to send: `take` says whether the text is taken, `answer` what comes back.
+
+    `answer` is an HTTP status, 0 for a connection that is cut; `code` Twilio's code in a refusal.
+    """
+
+    take: bool = True
+    answer: int = 201
+    code: int | None = None
+    wait_seconds: float = 0.0
+
+
+@dataclass
+class Taken:
+    """One text that the provider took."""
+
+    sid: str
+    to: str
+    body: str
+    sender: str
+    form: dict[str, str]
+    status: str = "queued"
+    error_code: int | None = None
+
+
+@dataclass
+class Provider:
+    """The provider: `fault_of` decides about each request by its recipient and how often he was asked for before."""
+
+    url: str
+    fault_of: Callable[[str, int], Fault] = field(default=lambda to, before: Fault())
+    # Each status is called back so often, in this order.
+    callbacks: Callable[[Taken], list[tuple[str, int | None]]] = field(default=lambda taken: [])
+    taken: list[Taken] = field(default_factory=list)
+    requests: int = 0
+    asked: dict[str, int] = field(default_factory=dict)
+    callback_statuses: list[int] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def bodies(self, to: str) -> list[str]:
+        """What was taken for one recipient."""
+        return [text.body for text in self.taken if text.to == to]
+
+    def call_back(self, taken: Taken, status: str, code: int | None = None) -> int:
+        """Call the console with a status, signed; the HTTP status it answered with."""
+        form = {"MessageSid": taken.sid, "MessageStatus": status, "AccountSid": ACCOUNT, "To": taken.to}
+        if code is not None:
+            form["ErrorCode"] = str(code)
+        return post_signed(taken.form["StatusCallback"], form)
+
+
+def post_signed(url: str, form: dict[str, str], *, token: str = TOKEN, signed_url: str | None = None) -> int:
+    """A callback as Twilio makes it; the HTTP status of the answer."""
+    signature = RequestValidator(token).compute_signature(signed_url or url, form)
+    request = urllib.request.Request(url, urlencode(form).encode(), {"X-Twilio-Signature": signature})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    provider: Provider
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        form = {name: values[0] for name, values in parse_qs(self._body()).items()}
+        with self.provider.lock:
+            before = self.provider.asked.get(form["To"], 0)
+            self.provider.asked[form["To"]] = before + 1
+            self.provider.requests += 1
+            fault = self.provider.fault_of(form["To"], before)
+            taken = self._take(form) if fault.take else None
+        time.sleep(fault.wait_seconds)
+        if fault.answer == 0:
+            self.close_connection = True
+            self.connection.close()
+            return
+        if fault.answer < 300 and taken is not None:
+            self._answer(fault.answer, _message(taken))
+        else:
+            self._answer(fault.answer, {"code": fault.code, "message": "refused", "status": fault.answer})
+        if taken is not None:
+            for status, code in self.provider.callbacks(taken):
+                taken.status, taken.error_code = status, code
+                self.provider.callback_statuses.append(self.provider.call_back(taken, status, code))
+
+    def do_GET(self) -> None:
+        wanted = parse_qs(urlsplit(self.path).query)
+        to = wanted.get("To", [""])[0]
+        found = [_message(text) for text in reversed(self.provider.taken) if text.to == to]
+        page = {"messages": found, "page": 0, "page_size": 50, "next_page_uri": None, "first_page_uri": self.path}
+        self._answer(200, page)
+
+    def _take(self, form: dict[str, str]) -> Taken:
+        number = len(self.provider.taken)
+        sender = form.get("From") or form.get("MessagingServiceSid", "")
+        text = Taken(f"SM{number:032x}", form["To"], form["Body"], sender, form)
+        self.provider.taken.append(text)
+        return text
+
+    def _body(self) -> str:
+        return self.rfile.read(int(self.headers["Content-Length"])).decode()
+
+    def _answer(self, status: int, body: dict[str, Any]) -> None:
+        content = json.dumps(body).encode()
+        with contextlib.suppress(ConnectionError):
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+
+def _message(taken: Taken) -> dict[str, Any]:
+    return {
+        "sid": taken.sid,
+        "account_sid": ACCOUNT,
+        "to": taken.to,
+        "from": taken.sender,
+        "body": taken.body,
+        "status": taken.status,
+        "error_code": taken.error_code,
+        "error_message": None,
+        "num_segments": "1",
+        "direction": "outbound-api",
+        "date_created": "Sun, 22 Nov 2026 10:00:00 +0000",
+        "date_sent": None,
+        "uri": f"/2010-04-01/Accounts/{ACCOUNT}/Messages/{taken.sid}.json",
+    }
+
+
+@contextlib.contextmanager
+def loopback_twilio() -> Iterator[Provider]:
+    """A provider on a free port of 127.0.0.1 for the length of a test."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.daemon_threads = True
+    provider = Provider(f"http://127.0.0.1:{server.server_address[1]}")
+    server.RequestHandlerClass = type("Handler", (_Handler,), {"provider": provider})
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield provider
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
