@@ -128,6 +128,20 @@ ADAPTERS: tuple[Setting, ...] = (
     Setting("OUTAGE_TWILIO_THREADS", "16", "Twilio: requests at once of one worker", "a whole number from 1 to 200"),
     Setting("OUTAGE_TWILIO_TIMEOUT", "10", "Twilio: seconds to wait for an answer", "a number above 0, up to 120"),
     Setting("OUTAGE_TWILIO_API", "https://api.twilio.com", "Twilio: where its API is", "an address"),
+    Setting("OUTAGE_SMPP_HOST", "", "SMPP: where the SMSC is", "HOST:PORT"),
+    Setting("OUTAGE_SMPP_SYSTEM_ID", "", "SMPP: who we are to the SMSC", "at most 15 characters"),
+    Setting("OUTAGE_SMPP_PASSWORD", "", "SMPP: the password of the bind", "at most 8 characters"),
+    Setting("OUTAGE_SMPP_SYSTEM_TYPE", "", "SMPP: the system type, where the SMSC wants one", "at most 12 characters"),
+    Setting("OUTAGE_SMPP_SENDER", "", "SMPP: who sends", "a number, a short code, or a word of up to 11 characters"),
+    Setting("OUTAGE_SMPP_WINDOW", "10", "SMPP: requests under way at once", "a whole number from 1 to 1000"),
+    Setting("OUTAGE_SMPP_PER_SECOND", "50", "SMPP: texts a second of the bind", "a number from 0.1 to 100000"),
+    Setting("OUTAGE_SMPP_TIMEOUT", "30", "SMPP: seconds to wait for an answer", "a number above 0, up to 300"),
+    Setting(
+        "OUTAGE_SMPP_RECEIPT_IDS",
+        "same",
+        "SMPP: how receipts write the id that the SMSC gave in hex",
+        "same, or decimal",
+    ),
 )
 _TABLE = {setting.name: setting for setting in (*TABLE, *ADAPTERS)}
 

@@ -10,6 +10,7 @@ from foundation.settings import Settings, listed
 from notify.accounts.book import AccountBook
 from notify.carriers import Carrier, CarrierError
 from notify.channels.spool import Spool
+from notify.incoming import Incoming
 from notify.quiet_hours import parse_window
 from notify.screening import Conduct
 
@@ -34,12 +35,21 @@ def _make_twilio(settings: Settings, database: Database) -> Carrier:  # noqa: AR
     return Twilio(read_twilio_settings(settings))
 
 
+def _make_smpp(settings: Settings, database: Database) -> Carrier:
+    try:
+        from notify.channels.smpp import Smpp, read_smpp_settings
+    except ModuleNotFoundError as error:
+        accepted = "this package installed with its extra [smpp]"
+        raise InputError("smpp needs smpplib", where="setting OUTAGE_CHANNELS", accepted=accepted) from error
+    return Smpp(read_smpp_settings(settings), Incoming(database))
+
+
 def _make_book(settings: Settings, database: Database) -> Carrier:  # noqa: ARG001
     return AccountBook(database)
 
 
 _Maker = Callable[[Settings, Database], Carrier]
-CHANNELS: Mapping[str, _Maker] = {"spool": _make_spool, "twilio": _make_twilio}
+CHANNELS: Mapping[str, _Maker] = {"spool": _make_spool, "twilio": _make_twilio, "smpp": _make_smpp}
 ACCOUNT_SYSTEMS: Mapping[str, _Maker] = {"book": _make_book}
 
 

@@ -28,6 +28,7 @@ TOP_LEVEL = {
 ADAPTERS = {
     "twilio": ("notify/channels/twilio.py", "notify/web/twilio_hooks.py"),
     "requests": ("notify/channels/twilio.py",),
+    "smpplib": ("notify/channels/smpp_bind.py",),
     "duckdb": ("foundation/snapshots.py",),
     "apscheduler": ("foundation/schedule.py",),
     "argon2": ("foundation/access.py",),
@@ -43,6 +44,7 @@ ADAPTERS = {
 OWNERS_OF_TRANSACTIONS = (
     "foundation/",
     "notify/delivery.py",
+    "notify/incoming.py",
     "notify/accounts/book.py",
     "outage/impact.py",
     "outage/presence.py",  # files may go only once the records that name them are gone
