@@ -142,6 +142,15 @@ ADAPTERS: tuple[Setting, ...] = (
         "SMPP: how receipts write the id that the SMSC gave in hex",
         "same, or decimal",
     ),
+    Setting("OUTAGE_EMAIL_HOST", "", "E-mail: the mail server", "HOST:PORT"),
+    Setting("OUTAGE_EMAIL_SECURITY", "starttls", "E-mail: how the connection is secured", "starttls, tls or none"),
+    Setting("OUTAGE_EMAIL_USER", "", "E-mail: who we are to the server; empty for no sign-in", "a user name"),
+    Setting("OUTAGE_EMAIL_PASSWORD", "", "E-mail: the password of that user", "a password"),
+    Setting("OUTAGE_EMAIL_SENDER", "", "E-mail: the address that writes", "NAME@DOMAIN"),
+    Setting("OUTAGE_EMAIL_SENDER_NAME", "", "E-mail: the name that writes", "any words"),
+    Setting("OUTAGE_EMAIL_PER_SECOND", "10", "E-mail: messages a second", "a number from 0.1 to 10000"),
+    Setting("OUTAGE_EMAIL_THREADS", "4", "E-mail: connections of one worker", "a whole number from 1 to 50"),
+    Setting("OUTAGE_EMAIL_TIMEOUT", "30", "E-mail: seconds to wait for an answer", "a number above 0, up to 300"),
 )
 _TABLE = {setting.name: setting for setting in (*TABLE, *ADAPTERS)}
 

@@ -44,12 +44,23 @@ def _make_smpp(settings: Settings, database: Database) -> Carrier:
     return Smpp(read_smpp_settings(settings), Incoming(database))
 
 
+def _make_email(settings: Settings, database: Database) -> Carrier:  # noqa: ARG001
+    from notify.channels.email import Email, read_email_settings
+
+    return Email(read_email_settings(settings))
+
+
 def _make_book(settings: Settings, database: Database) -> Carrier:  # noqa: ARG001
     return AccountBook(database)
 
 
 _Maker = Callable[[Settings, Database], Carrier]
-CHANNELS: Mapping[str, _Maker] = {"spool": _make_spool, "twilio": _make_twilio, "smpp": _make_smpp}
+CHANNELS: Mapping[str, _Maker] = {
+    "spool": _make_spool,
+    "twilio": _make_twilio,
+    "smpp": _make_smpp,
+    "email": _make_email,
+}
 ACCOUNT_SYSTEMS: Mapping[str, _Maker] = {"book": _make_book}
 
 
