@@ -151,6 +151,22 @@ ADAPTERS: tuple[Setting, ...] = (
     Setting("OUTAGE_EMAIL_PER_SECOND", "10", "E-mail: messages a second", "a number from 0.1 to 10000"),
     Setting("OUTAGE_EMAIL_THREADS", "4", "E-mail: connections of one worker", "a whole number from 1 to 50"),
     Setting("OUTAGE_EMAIL_TIMEOUT", "30", "E-mail: seconds to wait for an answer", "a number above 0, up to 300"),
+    Setting("OUTAGE_TMF654_URL", "", "Prepaid balances: where the API is, up to its version", "an address"),
+    Setting("OUTAGE_TMF654_TOKEN", "", "Prepaid balances: our bearer token", "a token"),
+    Setting(
+        "OUTAGE_TMF654_BUCKET", "{account}", "Prepaid balances: the id of an account's bucket", "words with {account}"
+    ),
+    Setting(
+        "OUTAGE_TMF654_UNIQUE",
+        "no",
+        "Prepaid balances: the system refuses a second adjustment with the same reason",
+        "yes or no",
+    ),
+    Setting("OUTAGE_TMF654_PER_SECOND", "50", "Prepaid balances: requests a second", "a number from 0.1 to 100000"),
+    Setting("OUTAGE_TMF654_THREADS", "8", "Prepaid balances: requests at once", "a whole number from 1 to 200"),
+    Setting(
+        "OUTAGE_TMF654_TIMEOUT", "30", "Prepaid balances: seconds to wait for an answer", "a number above 0, up to 300"
+    ),
 )
 _TABLE = {setting.name: setting for setting in (*TABLE, *ADAPTERS)}
 

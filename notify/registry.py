@@ -54,6 +54,12 @@ def _make_book(settings: Settings, database: Database) -> Carrier:  # noqa: ARG0
     return AccountBook(database)
 
 
+def _make_tmf654(settings: Settings, database: Database) -> Carrier:  # noqa: ARG001
+    from notify.accounts.tmf654 import Tmf654, read_tmf654_settings
+
+    return Tmf654(read_tmf654_settings(settings))
+
+
 _Maker = Callable[[Settings, Database], Carrier]
 CHANNELS: Mapping[str, _Maker] = {
     "spool": _make_spool,
@@ -61,7 +67,7 @@ CHANNELS: Mapping[str, _Maker] = {
     "smpp": _make_smpp,
     "email": _make_email,
 }
-ACCOUNT_SYSTEMS: Mapping[str, _Maker] = {"book": _make_book}
+ACCOUNT_SYSTEMS: Mapping[str, _Maker] = {"book": _make_book, "tmf654": _make_tmf654}
 
 
 def make_conduct(settings: Settings) -> Conduct:

@@ -27,7 +27,7 @@ TOP_LEVEL = {
 # A third party is named in its adapter only, so that it can be replaced there.
 ADAPTERS = {
     "twilio": ("notify/channels/twilio.py", "notify/web/twilio_hooks.py"),
-    "requests": ("notify/channels/twilio.py",),
+    "requests": ("notify/channels/twilio.py", "notify/accounts/tmf654.py"),
     "smpplib": ("notify/channels/smpp_bind.py",),
     "duckdb": ("foundation/snapshots.py",),
     "apscheduler": ("foundation/schedule.py",),

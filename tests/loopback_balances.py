@@ -1,0 +1,101 @@
+"""A prepaid balance system on this machine that speaks TMF654 and misbehaves as told; what it kept is the truth."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass
+class Fault:
+    """What happens to one adjustment: whether it is kept, and the HTTP status that is answered (0: cut)."""
+
+    keep: bool = True
+    answer: int = 201
+    wait_seconds: float = 0.0
+
+
+@dataclass
+class Balances:
+    """The system: `fault_of` by our key and how often it was posted before; `unique` refuses a second one."""
+
+    url: str = ""
+    fault_of: Callable[[str, int], Fault] = field(default=lambda key, before: Fault())
+    status: str = "completed"
+    unique: bool = False
+    kept: list[dict[str, Any]] = field(default_factory=list)
+    posted: dict[str, int] = field(default_factory=dict)
+    tokens: set[str | None] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def total(self, bucket: str) -> float:
+        """What was put on a bucket."""
+        return sum(one["amount"]["amount"] for one in self.kept if one["bucket"]["id"] == bucket)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    balances: Balances
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        balances, key = self.balances, body["reason"]
+        with balances.lock:
+            balances.tokens.add(self.headers.get("Authorization"))
+            before = balances.posted.get(key, 0)
+            balances.posted[key] = before + 1
+            fault = balances.fault_of(key, before)
+            if balances.unique and any(one["reason"] == key for one in balances.kept):
+                fault = Fault(False, 409)
+            if fault.keep:
+                balances.kept.append({**body, "id": str(len(balances.kept) + 1), "status": balances.status})
+            answer = dict(balances.kept[-1]) if fault.keep else {"code": "77", "reason": "no"}
+        time.sleep(fault.wait_seconds)
+        if fault.answer == 0:
+            self.close_connection = True
+            self.connection.close()
+            return
+        self._answer(fault.answer, answer if fault.answer == 201 else {"code": "77", "reason": "no"})
+
+    def do_GET(self) -> None:
+        wanted = parse_qs(urlsplit(self.path).query).get("reason", [""])[0]
+        with self.balances.lock:
+            found = [{**one, "status": self.balances.status} for one in self.balances.kept if one["reason"] == wanted]
+        self._answer(200, found)
+
+    def _answer(self, status: int, body: Any) -> None:
+        content = json.dumps(body).encode()
+        with contextlib.suppress(ConnectionError):
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+
+@contextlib.contextmanager
+def loopback_balances() -> Iterator[Balances]:
+    """A balance system on a free port of 127.0.0.1 for the length of a test."""
+    balances = Balances()
+    handler: Any = type("Handler", (_Handler,), {"balances": balances})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    balances.url = f"http://127.0.0.1:{server.server_address[1]}/tmf-api/prepayBalanceManagement/v4"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield balances
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
