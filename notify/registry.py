@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from foundation.db import Database
 from foundation.errors import InputError
 from foundation.settings import Settings, listed
+from notify.accounts.adjustment_file import AdjustmentFileSide
 from notify.accounts.book import AccountBook
 from notify.carriers import Carrier, CarrierError
 from notify.channels.spool import Spool
@@ -60,6 +61,10 @@ def _make_tmf654(settings: Settings, database: Database) -> Carrier:  # noqa: AR
     return Tmf654(read_tmf654_settings(settings))
 
 
+def _make_adjustment_file(settings: Settings, database: Database) -> Carrier:  # noqa: ARG001
+    return AdjustmentFileSide(database)
+
+
 _Maker = Callable[[Settings, Database], Carrier]
 CHANNELS: Mapping[str, _Maker] = {
     "spool": _make_spool,
@@ -67,7 +72,11 @@ CHANNELS: Mapping[str, _Maker] = {
     "smpp": _make_smpp,
     "email": _make_email,
 }
-ACCOUNT_SYSTEMS: Mapping[str, _Maker] = {"book": _make_book, "tmf654": _make_tmf654}
+ACCOUNT_SYSTEMS: Mapping[str, _Maker] = {
+    "book": _make_book,
+    "tmf654": _make_tmf654,
+    "adjustment_file": _make_adjustment_file,
+}
 
 
 def make_conduct(settings: Settings) -> Conduct:

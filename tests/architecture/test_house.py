@@ -46,6 +46,8 @@ OWNERS_OF_TRANSACTIONS = (
     "notify/delivery.py",
     "notify/incoming.py",
     "notify/accounts/book.py",
+    "notify/accounts/adjustment_file.py",
+    "notify/adjustments.py",
     "outage/impact.py",
     "outage/presence.py",  # files may go only once the records that name them are gone
     "outage/mirror.py",
