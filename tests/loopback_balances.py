@@ -37,7 +37,7 @@ class Balances:
 
     def total(self, bucket: str) -> float:
         """What was put on a bucket."""
-        return sum(one["amount"]["amount"] for one in self.kept if one["bucket"]["id"] == bucket)
+        return sum(float(one["amount"]["amount"]) for one in self.kept if one["bucket"]["id"] == bucket)
 
 
 class _Handler(BaseHTTPRequestHandler):

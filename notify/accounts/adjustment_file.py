@@ -39,6 +39,8 @@ class AdjustmentFileSide:
 
     def send(self, batch: Sequence[Outgoing]) -> list[Outcome]:
         """Take a batch as lines, in one transaction."""
+        if not batch:
+            return []
         rows = [_row_of(outgoing) for outgoing in batch]
         try:
             with self._database.transaction() as session:
