@@ -9,29 +9,38 @@ import threading
 from typing import TYPE_CHECKING
 
 import click
+from rich.table import Table
 
 import compensation.cli
+import compensation.cli_rewards
+import compensation.cli_whatif
 import foundation.commands
 import notify.cli
+import notify.cli_adjustments
 import outage.cli
+import outage.cli_incidents
 import outage.cli_planned
 from compensation.demo import demo
 from compensation.errands import ASSESS, RELEASE
 from compensation.ledger import record_confirmations
+from compensation.offers import settle_due_offers
 from compensation.queries import check_not_released
-from foundation import migrate
+from foundation import clock, migrate
 from foundation.cli import App, Shell
 from foundation.db import Database
 from foundation.errand_runner import Runner
 from foundation.logging import set_up_logging
-from foundation.schedule import Job, run_scheduler
+from foundation.schedule import Job, is_late, list_job_states, run_scheduler
 from foundation.settings import Settings, read_settings
 from foundation.snapshots import SnapshotStore
-from notify.delivery import recover, settle_unknown
 from notify.registry import make_carriers
+from notify.settling import settle_unknown
+from notify.upkeep import look_after, recover, tend
 from outage.errands import MEASURE
 from outage.planned_work import begin_due_planned_work
 from outage.presence import forget_old_presence
+from outage.update_texts import free_texts
+from outage.updates import mark_overdue
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -54,6 +63,7 @@ def create_app(settings: Settings | None = None, *, errands_here: bool = True) -
     app = make_app(settings, database, SnapshotStore(settings.snapshots, memory_mb=settings.bulk_memory_mb))
     register(app, outage.web, compensation.web, notify.web)
     app.extensions["errands"].run_here = errands_here
+    app.extensions["incident_panels"].append(compensation.web.liability_panel)
     app.extensions["incident_panels"].append(compensation.web.incident_panel)
     app.extensions.setdefault("merge_guards", []).append(check_not_released)
     return app
@@ -79,11 +89,27 @@ def timetable(app: App) -> list[Job]:
         days = app.settings.presence_days
         return forget_old_presence(app.database, app.store, older_than_days=days, actor="scheduler")
 
+    def settle_offers() -> int:
+        with app.database.transaction() as session:
+            return settle_due_offers(session)
+
+    def tend_updates() -> None:
+        with app.database.transaction() as session:
+            mark_overdue(session)
+            free_texts(session, app.store)
+
+    def look_after_deliveries() -> None:
+        tend(app.database)
+        look_after(app.database, carriers)
+
     return [
         Job("take back what dead workers hold", 15, lambda: recover(app.database)),
+        Job("let go, cancel and count what is due", 15, look_after_deliveries),
         Job("ask about unknown outcomes", 30, lambda: settle_unknown(app.database, carriers)),
         Job("enter confirmed postings in the ledger", 5, confirm),
+        Job("give the defaults of choices, close offers that are over", 60, settle_offers),
         Job("begin and end planned work that is due", 30, begin_planned_work),
+        Job("mark overdue updates, let go texts to lines that have service", 30, tend_updates),
         Job("forget who was seen where", 3600, forget_presence),
         Job("sweep stray snapshot files", 3600, sweep),
     ]
@@ -126,11 +152,46 @@ def serve(app: App, host: str | None, port: int | None, errands: bool) -> None:
     server.run()
 
 
-@main.command()
-@click.pass_obj
-def scheduler(app: App) -> None:
+@main.group(invoke_without_command=True)
+@click.pass_context
+def scheduler(context: click.Context) -> None:
     """Run the timetable; of several schedulers one leads, the others wait to take over."""
+    if context.invoked_subcommand is not None:
+        return
+    app: App = context.obj
     run_scheduler(timetable(app), app.database, app.settings.data / "scheduler.lock", stop_on_signal())
+
+
+@scheduler.command("status")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@click.pass_obj
+def scheduler_status(app: App, as_json: bool) -> None:
+    """Show when each job last ran, and what failed or was left out. Exit code 1 when one is late."""
+    with app.database.reading() as session:
+        states = list_job_states(session)
+    late = [state.name for state in states if is_late(state, clock.now())]
+    if as_json:
+        names = ("name", "seconds", "runs", "failures", "missed", "trouble", "leader")
+        instants = ("last_run_at", "trouble_at")
+        app.print_json(
+            [
+                {name: getattr(state, name) for name in names}
+                | {name: at.isoformat() if (at := getattr(state, name)) else None for name in instants}
+                | {"late": state.name in late}
+                for state in states
+            ]
+        )
+    else:
+        table = Table("job", "every", "last run", "runs", "failed", "left out", "last trouble")
+        for state in states:
+            last = f"{state.last_run_at:%Y-%m-%d %H:%M:%S}Z" if state.last_run_at else "never"
+            trouble = f"{state.trouble_at:%Y-%m-%d %H:%M}Z {state.trouble}" if state.trouble_at else ""
+            counts = (f"{state.runs:,}", f"{state.failures:,}", f"{state.missed:,}")
+            shown = f"{last} (late)" if state.name in late else last
+            table.add_row(state.name, f"{state.seconds} s", shown, *counts, trouble)
+        app.console.print(table if states else "no scheduler has run here yet")
+    if late:
+        raise click.exceptions.Exit(1)
 
 
 @main.command()
@@ -169,10 +230,18 @@ def stop_on_signal() -> threading.Event:
 
 
 outage.cli_planned.merge_guards.append(check_not_released)
-for module in (foundation.commands, outage.cli, compensation.cli, notify.cli):
+for module in (
+    foundation.commands,
+    outage.cli,
+    compensation.cli,
+    compensation.cli_rewards,
+    notify.cli,
+    notify.cli_adjustments,
+):
     for command in module.commands:
         main.add_command(command)
 main.add_command(demo)
+outage.cli_incidents.incident.add_command(compensation.cli_whatif.liability)
 
 if __name__ == "__main__":
     main()

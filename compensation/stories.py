@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from compensation.assessment import make_situation
+from compensation.kept_cases import account_values
 from compensation.keys import group_key
 from compensation.models import Assessment, AssessmentState, PolicyVersion
 from compensation.policies import label
@@ -19,6 +20,7 @@ from notify.queries import deliveries_of_group
 from outage.intervals import IntervalSet
 from outage.lines import LineImpact, impact_of_line
 from outage.models import ImpactRun, Incident, Subscriber
+from outage.queries import get_run
 
 MOST_INCIDENTS = 50
 
@@ -68,8 +70,7 @@ def line_story(session: Session, store: SnapshotStore, subscriber: Subscriber) -
 
 
 def _story(session: Session, store: SnapshotStore, subscriber: Subscriber, incident: Incident) -> IncidentStory | None:
-    runs = select(ImpactRun).where(ImpactRun.incident_id == incident.id).order_by(ImpactRun.number.desc())
-    run = session.scalars(runs.limit(1)).one()
+    run = get_run(session, incident.id)
     impact = impact_of_line(store, run, subscriber.id)
     decisions = [
         decision
@@ -94,11 +95,18 @@ def _replay(
     session: Session, store: SnapshotStore, subscriber: Subscriber, assessment: Assessment
 ) -> tuple[str, Sequence[str]] | None:
     try:
-        situation = make_situation(session, store, assessment.impact_run_id, assessment.policy_version_id)
+        situation = make_situation(
+            session,
+            store,
+            assessment.impact_run_id,
+            assessment.policy_version_id,
+            history=assessment.history_snapshot,
+        )
     except RefusedError as error:
         # The incident's start was corrected to a day of another policy since; what was carried outside still shows.
         return "undetermined", [f"The decision can no longer be replayed: {error}."]
-    case = situation.decide_line(subscriber.id)
+    account = account_values(session, store, assessment, subscriber.id)
+    case = None if account is None else situation.decide_line(subscriber.id, account)
     return None if case is None else (case.decision.outcome, case.decision.trace.explain())
 
 
@@ -110,12 +118,9 @@ def _decision(
     if told is None:
         return None
     outcome, explanation = told
+    group = group_key(incident.ref, version.name, subscriber.id, assessment.revision)
     # Before release nothing was carried outside for this assessment, even where an earlier one was released.
-    carried = [
-        delivery
-        for delivery in deliveries_of_group(session, group_key(incident.ref, version.name, subscriber.id))
-        if delivery.campaign == assessment.ref
-    ]
+    carried = [delivery for delivery in deliveries_of_group(session, group) if delivery.campaign == assessment.ref]
     return DecisionStory(
         assessment=assessment,
         policy=label(version),

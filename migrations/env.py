@@ -5,12 +5,16 @@ from __future__ import annotations
 from alembic import context
 
 import compensation.models
+import compensation.offer_models
 import foundation.access
 import foundation.audit
 import foundation.errands
+import foundation.schedule
 import foundation.snapshots
+import notify.adjustment_models
 import notify.models
 import outage.models
+import outage.update_models
 from foundation.db import Base
 
 context.configure(

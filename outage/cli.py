@@ -13,9 +13,9 @@ import click
 
 from foundation.cli import App, staff_option
 from foundation.errors import InputError
-from outage import cli_evidence, cli_network
+from outage import cli_evidence, cli_network, cli_updates
 from outage.cli_imports import FILE, attribute, import_group
-from outage.cli_incidents import INSTANT, incident, print_counts
+from outage.cli_incidents import INSTANT, print_counts
 from outage.cli_planned import planned
 from outage.cli_runs import print_change, runs
 from outage.timeline import shown
@@ -128,7 +128,7 @@ commands: list[click.Command] = [
     import_group,
     attribute,
     alarm,
-    incident,
+    *cli_updates.commands,
     planned,
     impact,
     runs,

@@ -34,7 +34,7 @@ def import_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.group("import")
 def import_group() -> None:
-    """Load CSV files: network, subscribers, sightings.
+    """Load CSV files: network, accounts, subscribers, sightings.
 
     Files are UTF-8 with a header. Good rows load; bad ones go to a reject file with line, field, value and reason,
     and the exit code is 1. The same file twice changes nothing.
@@ -96,6 +96,21 @@ def load_subscribers(app: App, file: Path, map: tuple[str, ...], rejects: Path |
     def load(session: Session, reject_dir: Path, tell: Progress) -> list[ImportResult]:
         names = column_map(map)
         return [import_subscribers(session, file, actor=actor, column_map=names, reject_dir=reject_dir, progress=tell)]
+
+    run_import(app, actor, rejects, load)
+
+
+@import_group.command("accounts")
+@click.argument("file", type=FILE)
+@map_option("--map", "FILE")
+@import_options
+def load_accounts(app: App, file: Path, map: tuple[str, ...], rejects: Path | None, actor: str) -> None:
+    """Load accounts, with lines or without, from FILE: account, currency; account_name, account_parent ..."""
+    from outage.account_file import import_accounts
+
+    def load(session: Session, reject_dir: Path, tell: Progress) -> list[ImportResult]:
+        names = column_map(map)
+        return [import_accounts(session, file, actor=actor, column_map=names, reject_dir=reject_dir, progress=tell)]
 
     run_import(app, actor, rejects, load)
 
@@ -168,12 +183,15 @@ def attribute() -> None:
 
 @attribute.command("define")
 @click.argument("name")
-@click.option("--type", "kind", required=True, help="string, number, boolean or date.")
+@click.option("--type", "kind", required=True, help="string, number, boolean, date, instant or duration.")
 @click.option("--meaning", required=True, help="What it says about a line.")
 @click.option("--allowed", multiple=True, help="An allowed value; repeatable; none: all of the type.")
+@click.option("--unit", default="", help="What a number counts, such as EUR, days or h; rules are checked against it.")
 @staff_option
 @click.pass_obj
-def define_attribute(app: App, name: str, kind: str, meaning: str, allowed: tuple[str, ...], actor: str) -> None:
+def define_attribute(
+    app: App, name: str, kind: str, meaning: str, allowed: tuple[str, ...], unit: str, actor: str
+) -> None:
     """Define the attribute NAME, so that imports may fill it.
 
     \b
@@ -184,6 +202,6 @@ def define_attribute(app: App, name: str, kind: str, meaning: str, allowed: tupl
     app.staff(actor, "inventory.write")
     with app.database.transaction() as session:
         _, changed = attributes.define_attribute(
-            session, name=name, kind=kind, meaning=meaning, allowed=list(allowed) or None, actor=actor
+            session, name=name, kind=kind, meaning=meaning, allowed=list(allowed) or None, unit=unit, actor=actor
         )
     click.echo(f"attribute {name} {'defined' if changed else 'was defined like this before, nothing changed'}")

@@ -14,6 +14,7 @@ from foundation.cli import App, staff_option
 from foundation.errors import InputError
 from outage import comparison, corrections, queries
 from outage.cli_incidents import INSTANT, incident
+from outage.holding import holding_run
 from outage.incidents import get_incident
 from outage.models import ImpactRun, Incident
 from outage.timeline import shown
@@ -32,15 +33,16 @@ def list_runs(app: App, ref: str, as_json: bool) -> None:
     """List the impact runs of an INCIDENT."""
     with app.database.reading() as session:
         found = queries.list_runs(session, ref)
-    names = ("number", "as_of", "measured_at", "measured_by", "fingerprint", "counts")
+    names = ("number", "as_of", "measured_at", "measured_by", "held_at", "fingerprint", "counts")
+    holding = max(found, key=lambda run: run.turn, default=None)
     if as_json:
-        app.print_json([{name: getattr(run, name) for name in names} for run in found])
+        app.print_json([{**{name: getattr(run, name) for name in names}, "holds": run is holding} for run in found])
         return
     for run in found:
         minutes = run.counts["user_minutes"]
         click.echo(
             f"run {run.number}  as of {shown(run.as_of)}  {run.counts['lines']:>12,} lines {minutes:>16,} user-minutes"
-            f"  by {run.measured_by} at {shown(run.measured_at)}"
+            f"  by {run.measured_by} at {shown(run.measured_at)}{'  holds' if run is holding else ''}"
         )
     if not found:
         click.echo(f"no impact runs of {ref}")
@@ -110,7 +112,7 @@ def scale(app: App, ref: str, at: datetime, as_json: bool) -> None:
     from outage.scale import scale_of
 
     with app.database.reading() as session:
-        run = queries.latest_run(session, get_incident(session, ref).id)
+        run = holding_run(session, get_incident(session, ref).id)
         found = scale_of(session, app.store, ref, run, at)
     if as_json:
         app.print_json(asdict(found))

@@ -14,6 +14,7 @@ from foundation.snapshots import SnapshotStore, Workspace
 from outage import comparison_sql
 from outage.impact_sql import FACTS
 from outage.models import ImpactRun
+from outage.patterns import spans_source
 
 _KINDS = ("added", "removed", "longer", "shorter", "moved")
 _WINDOW_LINES = 2_000_000
@@ -108,15 +109,15 @@ def compare_runs(store: SnapshotStore, before: ImpactRun, after: ImpactRun, *, s
 def describe_change(
     store: SnapshotStore, session: Session, run: ImpactRun, *, sample: int = 20
 ) -> RunComparison | None:
-    """What a run says that the run before it did not; None for an incident's first run."""
-    statement = select(ImpactRun).where(ImpactRun.incident_id == run.incident_id, ImpactRun.number < run.number)
-    earlier = session.scalars(statement.order_by(ImpactRun.number.desc()).limit(1)).one_or_none()
+    """What a run says that the one that held before it did not; None for the first that held."""
+    statement = select(ImpactRun).where(ImpactRun.incident_id == run.incident_id, ImpactRun.turn < run.turn)
+    earlier = session.scalars(statement.order_by(ImpactRun.turn.desc()).limit(1)).one_or_none()
     return None if earlier is None else compare_runs(store, earlier, run, sample=sample)
 
 
 def _pair(workspace: Workspace, store: SnapshotStore, before: ImpactRun, after: ImpactRun, sample: int) -> None:
     """Make `shapes` and `pairs`."""
-    patterns = [store.source(run.patterns_snapshot) for run in (before, after)]
+    patterns = [spans_source(store, run.patterns_snapshot) for run in (before, after)]
     for statement in comparison_sql.shapes_sql(patterns[0], patterns[1]):
         workspace.execute(statement)
     lines = [store.source(run.lines_snapshot) for run in (before, after)]

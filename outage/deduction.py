@@ -15,7 +15,7 @@ from outage.netting import INCIDENT, PLANNED, Deduction
 
 
 def deductions_of(session: Session, incident: Incident, *, until: datetime) -> tuple[Deduction, ...]:
-    """The latest runs of others whose time is taken from this incident's, planned work first, then by reference.
+    """The runs of others that hold whose time is taken from this incident's, planned work first, then by reference.
 
     Those are planned work up to its announced end, and every incident before this one, by its start and then by its
     id, opened, restored or closed alike. Dismissed and merged incidents count for nothing. Nothing is taken from
@@ -60,14 +60,14 @@ def deductions_changed(session: Session, run: ImpactRun) -> bool:
 
 def _runs_alongside(session: Session, incident: Incident, until: datetime) -> Iterator[tuple[Incident, ImpactRun]]:
     newest = (
-        select(ImpactRun.incident_id, func.max(ImpactRun.number).label("number"))
+        select(ImpactRun.incident_id, func.max(ImpactRun.turn).label("turn"))
         .group_by(ImpactRun.incident_id)
         .subquery()
     )
     statement = (
         select(Incident, ImpactRun)
         .join(ImpactRun, ImpactRun.incident_id == Incident.id)
-        .join(newest, (newest.c.incident_id == ImpactRun.incident_id) & (newest.c.number == ImpactRun.number))
+        .join(newest, (newest.c.incident_id == ImpactRun.incident_id) & (newest.c.turn == ImpactRun.turn))
         .where(*_alongside(incident, until), ImpactRun.as_of > incident.started_at)
         .order_by(Incident.id)
     )

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from foundation import clock
 from foundation.errors import InputError
 from foundation.snapshots import SnapshotStore
+from outage.holding import holding_run
 from outage.incidents import check_text, get_incident
 from outage.models import DutyFiling, Incident
-from outage.queries import latest_run
 from outage.regulators import RULES
 from outage.scale import scale_of
 from outage.scale_facts import IncidentScale
@@ -40,13 +40,13 @@ def duties_of(
     at: datetime | None = None,
     regulator: str | None = None,
 ) -> IncidentDuties:
-    """The thresholds of all regulators (or one) for an incident by its latest run, at `at` (None: now).
+    """The thresholds of all regulators (or one) for an incident by the run that holds, at `at` (None: now).
 
     Raises what `scale.scale_of` raises, and InputError for an unknown regulator.
     """
     rules = choose(RULES, regulator)
     incident = get_incident(session, incident_ref)
-    scale = scale_of(session, store, incident_ref, latest_run(session, incident.id), at or clock.now())
+    scale = scale_of(session, store, incident_ref, holding_run(session, incident.id), at or clock.now())
     filed = {(filing.regulator, filing.what): filing.filed_at for filing in list_filings(session, incident)}
     return IncidentDuties(scale, evaluate(scale, rules, filed))
 

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from typing import NamedTuple
 
-from sqlalchemy import Select, Text, cast, not_, select, tuple_
 from sqlalchemy.orm import Session
 
 from foundation import clock
 from foundation.errors import InputError
 from foundation.snapshots import SnapshotStore
 from outage.failure_lines import Crowd, LineReach, count_lines, list_crowds, read_moment
-from outage.inventory import get_elements, ids_above, valid_at
+from outage.inventory import get_elements
 from outage.lifecycle import SERVICES
-from outage.models import Dependency, NetworkElement
-from outage.reach import ALL, Network, Shield, bits, names
-from outage.staging import table_of
+from outage.network_map import network_at
+from outage.reach import ALL, Shield, bits, names
 
-_nodes, _links = table_of(NetworkElement), table_of(Dependency)
 _CELL = "cell"
-_CHUNK = 5_000
 _LONGEST_HOLD_HOURS = 24 * 14
+_TOLD = tuple(names(mask) for mask in range(ALL + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +81,6 @@ class SinglePoint:
     lines: int | None
 
 
-class _Element(NamedTuple):
-    kind: str
-    area: str
-    radio: str
-    carried: int
-
-
 def reach_of_failure(
     session: Session,
     store: SnapshotStore,
@@ -113,24 +100,24 @@ def reach_of_failure(
     at = clock.now()
     facts = get_elements(session, refs)
     own = {one.id: _own(ref, one.services, services) for ref, one in facts.items()}
-    affected = ids_above(select(NetworkElement.id).where(NetworkElement.id.in_(own)))
-    elements = _elements(session, affected)
-    network = _network(session, at, elements, affected)
-    fallen = network.fall(own)
+    known = network_at(session, at)
+    network, nodes = known.network, known.nodes
+    without = network.spread(own)
+    fallen = network.told(without, own)
     moment = read_moment(session, at, hold_hours)
-    shields = network.shields(own)
-    shown = _refs(session, (member for shield in shields for member in shield.lost | shield.left))
-    cells = {key: mask for key, mask in fallen.items() if elements[key].kind == _CELL}
+    # A hundred thousand cells are of some hundred kinds of node: these are counted, not the cells.
+    alike = Counter((nodes[key], mask) for key, mask in fallen.items())
+    cells = [(node, mask, count) for (node, mask), count in alike.items() if node.kind == _CELL]
     return FailureReach(
         at=at,
         failed={ref: names(own[one.id]) for ref, one in facts.items()},
-        without={key: _told(mask) for key, mask in fallen.items()},
+        without={key: _TOLD[mask] for key, mask in fallen.items()},
         others=len(fallen.keys() - own.keys()),
-        by_kind=_counts((elements[key].kind, mask) for key, mask in fallen.items()),
-        cells=len(cells),
-        by_area=_counts((elements[key].area, mask) for key, mask in cells.items()),
-        by_radio=_counts((elements[key].radio, mask) for key, mask in cells.items()),
-        protections=[_protection(shield, shown) for shield in shields],
+        by_kind=_counts((node.kind, mask, count) for (node, mask), count in alike.items()),
+        cells=sum(count for *_, count in cells),
+        by_area=_counts((node.area, mask, count) for node, mask, count in cells),
+        by_radio=_counts((node.radio, mask, count) for node, mask, count in cells),
+        protections=[_protection(shield, known.refs) for shield in network.shields(without)],
         lines=None if moment is None else count_lines(store, moment, fallen),
     )
 
@@ -145,27 +132,23 @@ def list_single_points(
     """
     _check_hold(hold_hours)
     at = clock.now()
-    elements = _elements(session, None)
-    network = _network(session, at, elements, None)
+    known = network_at(session, at)
+    network, nodes = known.network, known.nodes
     moment = read_moment(session, at, hold_hours)
-    crowds = [] if moment is None else list_crowds(store, moment, elements)
-    counted = _Counted(crowds)
+    counted = _Counted([] if moment is None else list_crowds(store, moment, nodes))
     found = []
-    for key in _valid_ids(session, at):
-        if key not in network.members and key not in counted.holders:
-            continue
-        fallen = network.fall({key: elements[key].carried or ALL})
+    for key in (network.members | counted.holders) - known.retired:
+        fallen = network.fall({key: nodes[key].carried or ALL})
         lines = counted.lines(fallen) if moment is not None else None
         if len(fallen) > 1 or key in counted.holders:
             found.append((key, fallen.keys() - {key}, names(_together(fallen.values())), lines))
-    refs = _refs(session, (key for key, *_ in found))
-    found.sort(key=lambda one: (-(one[3] or 0), -len(one[1]), refs[one[0]]))
+    found.sort(key=lambda one: (-(one[3] or 0), -len(one[1]), known.refs[one[0]]))
     return [
         SinglePoint(
-            ref=refs[key],
-            kind=elements[key].kind,
+            ref=known.refs[key],
+            kind=nodes[key].kind,
             others=len(others),
-            cells=sum(elements[other].kind == _CELL for other in others),
+            cells=sum(nodes[other].kind == _CELL for other in others),
             services=services,
             lines=lines,
         )
@@ -218,73 +201,15 @@ def _own(ref: str, carried: Sequence[str], services: Collection[str] | None) -> 
     return mask
 
 
-def _elements(session: Session, of: Select[tuple[int]] | None) -> dict[int, _Element]:
-    known = _nodes.c
-    statement = select(known.id, known.kind, known.area, known.radio, cast(known.services, Text))
-    if of is not None:
-        statement = statement.where(known.id.in_(of))
-    # The connection's own rows: the session's take twice as long, and there may be a hundred thousand.
-    return {key: _element(*facts) for key, *facts in session.connection().execute(statement).all()}
-
-
-@cache
-def _element(kind: str, area: str | None, radio: str | None, services: str) -> _Element:
-    return _Element(kind, area or "", radio or "", _mask(services))
-
-
-def _network(
-    session: Session, at: datetime, elements: Mapping[int, _Element], of: Select[tuple[int]] | None
-) -> Network:
-    """The dependencies valid at an instant; with `of`, those of groups that have a member among these elements."""
-    retired = set(session.scalars(select(NetworkElement.id).where(not_(valid_at(NetworkElement, at)))))
-    known, other = _links.c, _links.alias("other")
-    statement = select(known.element_id, known.group, known.member_id, cast(known.services, Text))
-    statement = statement.where(valid_at(known, at))
-    if of is not None:
-        touched = select(other.c.element_id, other.c.group).where(other.c.member_id.in_(of))
-        statement = statement.where(tuple_(known.element_id, known.group).in_(touched))
-    links = (
-        (element, group, member, _mask(services))
-        for element, group, member, services in session.connection().execute(statement).all()
-        if element not in retired and member not in retired
-    )
-    return Network(links, {key: one.carried for key, one in elements.items()})
-
-
-def _valid_ids(session: Session, at: datetime) -> Sequence[int]:
-    return session.scalars(select(NetworkElement.id).where(valid_at(NetworkElement, at))).all()
-
-
-@cache
-def _mask(services: str | None) -> int:
-    """The bits of services as they are stored: a JSON text; none named at all is every one for a dependency."""
-    named = None if services is None else json.loads(services)
-    return ALL if named is None else bits(named)
-
-
-@cache
-def _told(mask: int) -> tuple[str, ...]:
-    return names(mask)
-
-
-def _refs(session: Session, wanted: Iterable[int]) -> dict[int, str]:
-    keys = sorted(set(wanted))
-    found: dict[int, str] = {}
-    for start in range(0, len(keys), _CHUNK):
-        statement = select(_nodes.c.id, _nodes.c.ref).where(_nodes.c.id.in_(keys[start : start + _CHUNK]))
-        found.update((row.id, row.ref) for row in session.connection().execute(statement))
-    return found
-
-
 def _protection(shield: Shield, refs: Mapping[int, str]) -> Protection:
     lost, left = (tuple(sorted(refs[key] for key in keys)) for keys in (shield.lost, shield.left))
     return Protection(shield.group, lost, left, names(shield.mask), shield.elements)
 
 
-def _counts(marks: Iterable[tuple[str, int]]) -> list[ElementCount]:
+def _counts(marks: Iterable[tuple[str, int, int]]) -> list[ElementCount]:
     found: defaultdict[str, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
-    for name, mask in marks:
-        found[name][mask] += 1
+    for name, mask, count in marks:
+        found[name][mask] += count
     counts = [
         ElementCount(
             name,

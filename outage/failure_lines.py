@@ -108,14 +108,15 @@ def list_crowds(store: SnapshotStore, moment: Moment, elements: Collection[int])
 @contextlib.contextmanager
 def _laid_out(store: SnapshotStore, moment: Moment, fallen: Mapping[int, int]) -> Iterator[Workspace]:
     with store.connect() as workspace:
-        _register(workspace, "fallen", _MASKS, fallen.items())
+        _register(workspace, "fallen", _MASKS, (fallen.keys(), fallen.values()))
         _lay_base(workspace, store, moment)
         for kind, (relation, instants) in _RELATIONS.items():
             columns = ", ".join(f"NULL::BIGINT AS {name}" for name in ("line_id", "element_id", *instants))
             source = store.source(*moment.parts[kind]) if moment.parts[kind] else f"(SELECT {columns} WHERE false)"
             workspace.execute(f"CREATE VIEW {relation} AS FROM {source}")
         zones = [zone for (zone,) in workspace.fetch_rows(failure_sql.ZONES)]
-        _register(workspace, "today", _DAYS, [(zone, clock.local_date(moment.at, zone)) for zone in zones])
+        days = [clock.local_date(moment.at, zone) for zone in zones]
+        _register(workspace, "today", _DAYS, (zones, days))
         now = clock.to_unix(moment.at)
         workspace.execute(failure_sql.places_sql(), [now - moment.hold_seconds, now])
         yield workspace
@@ -132,13 +133,12 @@ def _lay_base(workspace: Workspace, store: SnapshotStore, moment: Moment) -> Non
             for its_kind, first, last, element in moment.ranges
             if its_kind == kind
         ]
-        _register(workspace, f"{kind}_ranges", _RANGES, keyed)
-    _register(workspace, "lost", _IDS, {(element,) for *_, element in moment.ranges})
+        _register(workspace, f"{kind}_ranges", _RANGES, list(zip(*keyed, strict=True)) or [(), (), ()])
+    _register(workspace, "lost", _IDS, ({element for *_, element in moment.ranges},))
     for statement in evidence_sql.ranged_sql():
         workspace.execute(statement)
 
 
-def _register(workspace: Workspace, name: str, schema: pa.Schema, rows: Iterable[tuple[Any, ...]]) -> None:
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+def _register(workspace: Workspace, name: str, schema: pa.Schema, columns: Iterable[Collection[Any]]) -> None:
+    arrays = [pa.array(list(values), field.type) for values, field in zip(columns, schema, strict=True)]
     workspace.register_arrow(name, pa.Table.from_arrays(arrays, schema=schema))

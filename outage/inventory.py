@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select, union
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from foundation import clock
 from foundation.db import insert_ignoring
@@ -66,23 +67,10 @@ def get_elements(session: Session, refs: Sequence[str]) -> dict[str, ElementFact
     return found
 
 
-def list_dependencies(
-    session: Session, *, at: datetime | None = None, of: Select[Any] | None = None
-) -> list[topology.Dependency]:
-    """All dependencies; with `at`, only those valid at that instant, whose element and member are valid then too.
-
-    A member that was retired leaves its redundancy group, so that the others carry the group alone. With `of`, a query
-    for element ids such as `ids_above`, only the dependencies of those elements.
-    """
-    columns = (Dependency.valid_from, Dependency.valid_to)
-    statement = select(Dependency.element_id, Dependency.group, Dependency.member_id, Dependency.services, *columns)
-    if at is not None:
-        statement = statement.where(valid_at(Dependency, at))
-        for key in (Dependency.element_id, Dependency.member_id):
-            node = aliased(NetworkElement)
-            statement = statement.join(node, node.id == key).where(valid_at(node, at))
-    if of is not None:
-        statement = statement.where(Dependency.element_id.in_(of))
+def list_dependencies(session: Session) -> list[topology.Dependency]:
+    """All dependencies, with the stretches in which they are valid."""
+    columns = (Dependency.element_id, Dependency.group, Dependency.member_id, Dependency.services)
+    statement = select(*columns, Dependency.valid_from, Dependency.valid_to)
     return [
         topology.Dependency(
             element, group, member, None if services is None else frozenset(services), *map(_unix, validity)
@@ -130,12 +118,6 @@ def _unix(instant: datetime | None) -> int | None:
     return None if instant is None else clock.to_unix(instant)
 
 
-def ids_above(elements: Select[Any]) -> Select[Any]:
-    """A query for the ids of `elements` and of all that depend on one of them, at any distance."""
-    walk = elements.cte("above", recursive=True)
-    return select(walk.union(select(Dependency.element_id).join(walk, Dependency.member_id == walk.c[0])).c[0])
-
-
 def related_ids(element_id: int) -> Select[tuple[int]]:
     """A query for the ids of all elements above and below one, at any distance, itself included.
 
@@ -153,14 +135,6 @@ def related_ids(element_id: int) -> Select[tuple[int]]:
     return select(both.c.id)
 
 
-def related_refs(session: Session, element_id: int) -> frozenset[str]:
-    """The references of all elements that depend on this one or that it depends on, at any distance."""
-    statement = select(NetworkElement.ref).where(
-        NetworkElement.id.in_(related_ids(element_id)), NetworkElement.id != element_id
-    )
-    return frozenset(session.scalars(statement))
-
-
 def lock_version(session: Session, name: str) -> int:
     """The version of the bulk data `name`, locked to the end of the transaction: who changes the data takes turns."""
     session.execute(insert_ignoring(session, BulkState), {"name": name, "version": 0})
@@ -176,6 +150,7 @@ def raise_version(session: Session, name: str, *, logged: bool = False) -> int:
     lock_version(session, name)
     state = session.get_one(BulkState, name)
     state.version += 1
+    state.stamp = secrets.token_hex(16)
     if not logged:
         state.logged_from = state.version
     session.flush()
@@ -185,3 +160,8 @@ def raise_version(session: Session, name: str, *, logged: bool = False) -> int:
 def current_version(session: Session, name: str) -> int:
     """How often the bulk data `name` has changed; 0 when never."""
     return session.scalar(select(BulkState.version).where(BulkState.name == name)) or 0
+
+
+def inventory_stamp(session: Session) -> str | None:
+    """What no other state of the inventory has, of this database or any; None while it was never imported."""
+    return session.scalar(select(BulkState.stamp).where(BulkState.name == "inventory"))

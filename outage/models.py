@@ -50,7 +50,11 @@ class Dependency(Base):
 
 
 class Account(Base):
-    """Who pays: a tree of any depth, with a currency and 0..n subscribers."""
+    """Who pays: a tree of any depth, with a currency and 0..n subscribers.
+
+    `bill_day`: the day of the month on which its billing period begins, 1 to 31; `standing`: good, arrears, fraud or
+    closed. None: not known.
+    """
 
     __tablename__ = "accounts"
 
@@ -59,6 +63,8 @@ class Account(Base):
     name: Mapped[str] = mapped_column(String(256))
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"), index=True)
     currency: Mapped[str] = mapped_column(String(3))
+    bill_day: Mapped[int | None]
+    standing: Mapped[str | None] = mapped_column(String(16))
 
 
 class Subscriber(Base):
@@ -89,7 +95,7 @@ class Subscriber(Base):
 
 
 class AttributeDefinition(Base):
-    """A fact about lines that staff defined: type is string, number, boolean or date."""
+    """A fact about lines that staff defined: type is string, number, boolean, date, instant or duration."""
 
     __tablename__ = "attribute_definitions"
 
@@ -97,13 +103,15 @@ class AttributeDefinition(Base):
     type: Mapped[str] = mapped_column(String(16))
     allowed: Mapped[list[str] | None] = mapped_column(Document)
     meaning: Mapped[str] = mapped_column(Text)
+    unit: Mapped[str] = mapped_column(String(32), default="", server_default="")
 
 
 class BulkState(Base):
     """Version of bulk data (`base`: accounts and subscribers; `inventory`; `presence`), raised by each change.
 
     `snapshot_id` mirrors `snapshot_version`, alone or as a layer over `whole_id`, which mirrors `whole_version` alone.
-    All lines that changes after `logged_from` touched stand in `base_changes`.
+    All lines that changes after `logged_from` touched stand in `base_changes`. `stamp`: drawn anew with each version,
+    so that no two states of the data, of any database or of a transaction that was rolled back, have the same.
     """
 
     __tablename__ = "bulk_states"
@@ -115,6 +123,7 @@ class BulkState(Base):
     logged_from: Mapped[int] = mapped_column(default=0)
     whole_id: Mapped[str | None] = mapped_column(ForeignKey("snapshots.id"))
     whole_version: Mapped[int | None]
+    stamp: Mapped[str | None] = mapped_column(String(32))
 
 
 class PresencePart(Base):
@@ -136,7 +145,8 @@ class Incident(Base):
     """What people work on: status, owner, severity, timeline; it has outages, unless its kind is billing.
 
     `announced_end_at`: when planned work was announced to end. `overrun_of_id`: the planned work that this incident is
-    the overrun of. `merged_into_id`: the incident that counts in its place.
+    the overrun of. `merged_into_id`: the incident that counts in its place. `force_majeure`: what was beyond anybody's
+    control, one of lifecycle.ForceMajeure.
     """
 
     __tablename__ = "incidents"
@@ -160,6 +170,7 @@ class Incident(Base):
     announced_end_at: Mapped[datetime | None] = mapped_column(Instant)
     overrun_of_id: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"))
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"))
+    force_majeure: Mapped[str | None] = mapped_column(String(32))
 
 
 class Outage(Base):
@@ -221,11 +232,16 @@ class ImpactRun(Base):
     """An immutable measurement of an incident: two snapshots (lines, patterns) and their counts.
 
     `fingerprint` is the hash of the inputs (outages, inventory, base, presence, hold, as_of): same inputs, same run.
-    `counts`: lines, accounts, patterns, seconds and lines per service, lines per evidence.
+    `counts`: lines, accounts, patterns, seconds and lines per service, lines per evidence. `turn`: its place among the
+    incident's runs in the order in which they came to hold, last at `held_at`: the highest holds (outage.holding).
     """
 
     __tablename__ = "impact_runs"
-    __table_args__ = (UniqueConstraint("incident_id", "number"), UniqueConstraint("incident_id", "fingerprint"))
+    __table_args__ = (
+        UniqueConstraint("incident_id", "number"),
+        UniqueConstraint("incident_id", "fingerprint"),
+        Index("ix_impact_runs_incident_id_turn", "incident_id", "turn", unique=True),
+    )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id"))
@@ -235,9 +251,12 @@ class ImpactRun(Base):
     lines_snapshot: Mapped[str] = mapped_column(ForeignKey("snapshots.id"))
     patterns_snapshot: Mapped[str] = mapped_column(ForeignKey("snapshots.id"))
     base_snapshot: Mapped[str] = mapped_column(ForeignKey("snapshots.id"))
+    reports_snapshot: Mapped[str | None] = mapped_column(ForeignKey("snapshots.id"))
     counts: Mapped[dict[str, Any]] = mapped_column(Document)
     measured_by: Mapped[str] = mapped_column(String(64))
     measured_at: Mapped[datetime] = mapped_column(Instant)
+    turn: Mapped[int] = mapped_column(server_default="0")
+    held_at: Mapped[datetime] = mapped_column(Instant, server_default="0")
 
 
 class InventoryChange(Base):
@@ -294,13 +313,17 @@ class Declaration(Base):
 
 
 class Listing(Base):
-    """A file of accounts or lines that staff say an incident touched; its rows are a snapshot."""
+    """A file of accounts or lines that staff say an incident touched; its rows are a snapshot.
+
+    `values_snapshot`: what it says of single lines besides: when they reported it, attributes that hold for it.
+    """
 
     __tablename__ = "listings"
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id"), index=True)
     snapshot_id: Mapped[str] = mapped_column(ForeignKey("snapshots.id"))
+    values_snapshot: Mapped[str | None] = mapped_column(ForeignKey("snapshots.id"))
     file: Mapped[str] = mapped_column(String(256))
     uploaded_by: Mapped[str] = mapped_column(String(64))
     uploaded_at: Mapped[datetime] = mapped_column(Instant)

@@ -219,13 +219,18 @@ def _judge(connection: Connection, table: Table, says: FileSays, stamp: Stamp) -
         known.c.member_id == member.c.id,
         not_(exists().where(_is_newer(_dependencies.alias("later"), known))),
     )
+    retires = func.coalesce(table.c.retired, "no") == "yes" if "retired" in says.present else literal(False)
+    over = known.c.valid_to <= stamp.now
+    ends = case((over, known.c.valid_to), (known.c.valid_from > stamp.now, known.c.valid_from), else_=stamp.now)
     values: dict[str, ColumnElement[Any]] = {
-        name: table.c[name] if name in says.present else known.c[name] for name in ("services", *_VALIDITY)
+        name: case((retires, known.c[name]), else_=table.c[name]) if name in says.present else known.c[name]
+        for name in ("services", *_VALIDITY)
     }
+    values["valid_to"] = case((retires, ends), else_=values["valid_to"])
     unlike = or_(*(known.c[name].is_distinct_from(values[name]) for name in values))
-    returned = literal(False) if says.dated else known.c.valid_to <= stamp.now
+    returned = literal(False) if says.dated else and_(over, not_(retires))
     stays_known = literal(says.full and not says.dated)
-    replaced = and_(stays_known, or_(known.c.valid_from.is_(None), known.c.valid_from < stamp.now))
+    replaced = and_(stays_known, not_(retires), or_(known.c.valid_from.is_(None), known.c.valid_from < stamp.now))
     verdict = case(
         (known.c.id.is_(None), _NEW), (returned, _RETURNED), (and_(unlike, replaced), _REPLACED), (unlike, _ALTERED)
     )
@@ -233,7 +238,7 @@ def _judge(connection: Connection, table: Table, says: FileSays, stamp: Stamp) -
         since = says.since if says.since is not None else null()
         opens = case((known.c.id.is_(None), since), (verdict == _ALTERED, known.c.valid_from), else_=stamp.now)
         values["valid_from"] = case((verdict.is_(None), known.c.valid_from), else_=opens)
-        values["valid_to"] = case((returned, null()), else_=known.c.valid_to)
+        values["valid_to"] = case((returned, null()), else_=values["valid_to"])
     columns = {
         "line": table.c.line,
         "element": table.c.element,

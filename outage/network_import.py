@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sqlalchemy import BigInteger, Connection, Float, String, Table, and_, literal, or_, select
+from sqlalchemy import BigInteger, Connection, Float, String, Table, and_, exists, literal, or_, select
 from sqlalchemy.orm import Session
 
 from foundation import clock
@@ -17,7 +17,7 @@ from foundation.audit import write_audit
 from foundation.bulk import Progress, insert_rows
 from foundation.db import Document
 from foundation.errors import InputError
-from outage.column_checks import check_instant, check_services, coordinate, optional, text_of, word_of
+from outage.column_checks import check_instant, check_services, coordinate, one_of, optional, text_of, word_of
 from outage.importing import Batch, Column, CsvFile, ImportResult, Refusal, Rejects
 from outage.inventory import find_cycle, lock_version, raise_version
 from outage.inventory_history import (
@@ -63,6 +63,7 @@ DEPENDENCY_COLUMNS = (
     Column("services", lambda raw: check_services(raw) if raw.strip() else None, required=False),
     Column("valid_from", optional(check_instant), required=False),
     Column("valid_to", optional(check_instant), required=False),
+    Column("retired", optional(one_of("yes", "no")), required=False),
 )
 _STAGED_ELEMENTS = staging_table(
     "staged_elements",
@@ -86,8 +87,9 @@ _STAGED_DEPENDENCIES = staging_table(
     services=Document,
     valid_from=BigInteger,
     valid_to=BigInteger,
+    retired=String,
 )
-_elements = table_of(NetworkElement)
+_elements, _dependencies = table_of(NetworkElement), table_of(Dependency)
 _SAMPLES = 5
 
 
@@ -140,6 +142,8 @@ def import_network(
     does not name is left as it is. With `full` the files are the whole network as it is now: what they lack is retired
     (valid to now), and what is new in them counts from now on, unless the inventory was empty or the file has dates.
     Rejected rows and elements of open incidents retire nothing. With `dry_run` nothing at all is written.
+
+    A dependency ends by itself with `retired` yes, in any file; what else its row says is then left aside.
 
     Bad rows go to the reject file and the others load; a dependency's whole redundancy group is rejected with any of
     its rows, because a group with a member too few would report outages that are none.
@@ -275,6 +279,8 @@ def _import_dependencies(job: _Job) -> NetworkResult:
         index_staged(connection, table, "element", "member")
         reject_lines(connection, table, rejects, "member", doubles(table, ["element", "group", "member"], "dependency"))
         _reject_unknown(connection, table, rejects, broken)
+        if "retired" in file.present:
+            _reject_unfounded(connection, table, rejects)
         _reject_broken(connection, table, rejects, broken)
         since = job.stamp.now if job.full and has_rows(connection, Dependency) else None
         says = FileSays(file.present, job.full, since)
@@ -309,6 +315,25 @@ def _reject_unknown(connection: Connection, table: Table, rejects: Rejects, brok
         )
         broken.update((row[3], row[4]) for row in connection.execute(unknown))
         reject_lines(connection, table, rejects, name, unknown.with_only_columns(*list(unknown.selected_columns)[:3]))
+
+
+def _reject_unfounded(connection: Connection, table: Table, rejects: Rejects) -> None:
+    """Reject the rows that retire what the inventory does not have."""
+    element, member = _elements.alias("element"), _elements.alias("member")
+    known = exists().where(
+        _dependencies.c.element_id == element.c.id,
+        _dependencies.c.group == table.c.group,
+        _dependencies.c.member_id == member.c.id,
+    )
+    reason = literal("there is no such dependency to retire; accepted: one of the inventory, with its group")
+    found = (
+        select(table.c.line, table.c.retired, reason)
+        .join(element, element.c.ref == table.c.element)
+        .join(member, member.c.ref == table.c.member)
+        .where(table.c.retired == "yes", ~known)
+        .order_by(table.c.line)
+    )
+    reject_lines(connection, table, rejects, "retired", found)
 
 
 def _reject_broken(connection: Connection, table: Table, rejects: Rejects, broken: set[tuple[str, str]]) -> None:

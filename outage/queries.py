@@ -10,6 +10,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from foundation.errors import NotFoundError
+from outage.holding import holding_run
 from outage.incidents import get_incident
 from outage.lifecycle import Degree, IncidentStatus
 from outage.models import Alarm, ImpactRun, Incident, NetworkElement, Outage, Subscriber, TimelineEntry
@@ -29,7 +30,7 @@ class OutageView:
 
 @dataclass(frozen=True, slots=True)
 class IncidentView:
-    """An incident and what stands around it; the timeline in the order of happening, `run` the latest or None."""
+    """An incident and what stands around it; the timeline as it happened, `run` the one that holds or None."""
 
     incident: Incident
     outages: Sequence[OutageView]
@@ -64,7 +65,7 @@ def list_restored_incidents(session: Session) -> list[Incident]:
 
 
 def get_incident_view(session: Session, ref: str) -> IncidentView:
-    """An incident with all its outages, timeline, alarms and latest run; raises NotFoundError."""
+    """An incident with all its outages, timeline, alarms and the run that holds; raises NotFoundError."""
     incident = get_incident(session, ref)
     outages = session.execute(
         select(NetworkElement.ref, Outage.service, Outage.degree, Outage.started_at, Outage.ended_at)
@@ -79,14 +80,8 @@ def get_incident_view(session: Session, ref: str) -> IncidentView:
         outages=[OutageView(*row) for row in outages],
         timeline=session.scalars(timeline.order_by(TimelineEntry.at, TimelineEntry.id)).all(),
         alarms=session.scalars(alarms.order_by(Alarm.raised_at, Alarm.id)).all(),
-        run=latest_run(session, incident.id),
+        run=holding_run(session, incident.id),
     )
-
-
-def latest_run(session: Session, incident_id: int) -> ImpactRun | None:
-    """The newest impact run of an incident, or None when it was never measured."""
-    statement = select(ImpactRun).where(ImpactRun.incident_id == incident_id).order_by(ImpactRun.number.desc())
-    return session.scalars(statement.limit(1)).one_or_none()
 
 
 def list_runs(session: Session, ref: str) -> list[ImpactRun]:
@@ -98,9 +93,9 @@ def list_runs(session: Session, ref: str) -> list[ImpactRun]:
 
 
 def get_run(session: Session, incident_id: int, number: int | None = None) -> ImpactRun:
-    """A run of an incident by its number, the latest without one; raises NotFoundError."""
+    """A run of an incident by its number, the one that holds without one; raises NotFoundError."""
     if number is None:
-        run = latest_run(session, incident_id)
+        run = holding_run(session, incident_id)
     else:
         statement = select(ImpactRun).where(ImpactRun.incident_id == incident_id, ImpactRun.number == number)
         run = session.scalars(statement).one_or_none()

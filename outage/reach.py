@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from outage.lifecycle import SERVICES
@@ -14,7 +14,8 @@ ALL = (1 << len(SERVICES)) - 1
 Link = tuple[int, str, int, int]
 """A dependency: element, group, member, and the bits of the services it counts for."""
 
-_Group = tuple[int, str, tuple[tuple[int, int], ...]]
+Members = tuple[tuple[int, int], ...]
+"""The members of a redundancy group, each with the bits of the services it counts for."""
 
 
 def bits(services: Iterable[str]) -> int:
@@ -39,69 +40,55 @@ class Shield:
 
 
 class Network:
-    """Dependencies of one moment, laid out so that one failure after another can be asked about.
+    """Dependencies of one moment, laid out so that one failure after another can be asked about; never changed.
 
     `carried`: the services of each element, 0 for one that carries none of its own and so passes on all.
+    `groups`: per number of a group its element, name and members, alike members one and the same object.
     """
 
     def __init__(self, links: Iterable[Link], carried: Mapping[int, int]) -> None:
-        members: dict[tuple[int, str], tuple[tuple[int, int], ...]] = {}
+        members: dict[tuple[int, str], Members] = {}
         # Most groups have one member, and most members of such groups are the same few: they share a tuple.
-        alone: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
+        alike: dict[Members | tuple[int, int], Members] = {}
         for element, group, member, mask in links:
             one = (member, mask)
-            single = alone.setdefault(one, (one,))
+            single = alike.get(one) or alike.setdefault(one, (one,))
             found = members.setdefault((element, group), single)
             if found is not single:
                 members[(element, group)] = (*found, one)
-        self._groups: list[_Group] = [(*key, found) for key, found in members.items()]
+        self.groups: list[tuple[int, str, Members]] = [
+            (element, group, found if len(found) == 1 else alike.setdefault(found, found))
+            for (element, group), found in members.items()
+        ]
         self._above: defaultdict[int, list[int]] = defaultdict(list)
-        for number, (_, _, found) in enumerate(self._groups):
+        for number, (_, _, found) in enumerate(self.groups):
             for member, _ in found:
                 self._above[member].append(number)
-        self._carried = carried
-        self._asked: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        self.carried = carried
 
     @property
-    def members(self) -> Collection[int]:
+    def members(self) -> frozenset[int]:
         """The elements that others depend on."""
-        return self._above.keys()
+        return frozenset(self._above)
+
+    def above(self, member: int) -> Sequence[int]:
+        """The numbers of the groups that an element is a member of."""
+        return self._above.get(member, ())
 
     def fall(self, own: Mapping[int, int]) -> dict[int, int]:
         """The services that each element is without when `own` fail: the closure of topology, at one moment."""
-        without = self._spread(own)
-        told = {
-            element: mask & (self._carried.get(element) or ALL) | own.get(element, 0)
-            for element, mask in without.items()
-        }
-        return {element: mask for element, mask in told.items() if mask}
+        return self.told(self.spread(own), own)
 
-    def shields(self, own: Mapping[int, int]) -> list[Shield]:
-        """The redundancy that holds when `own` fail, that of most elements first, alike groups as one."""
-        without = self._spread(own)
-        found: defaultdict[tuple[str, frozenset[int], frozenset[int], int], set[int]] = defaultdict(set)
-        for number in {number for member in without for number in self._above.get(member, ())}:
-            element, group, members = self._groups[number]
-            safe = (self._carried.get(element) or ALL) & ~without.get(element, 0)
-            for (lost, left), mask in _held(members, without, safe).items():
-                found[(group, lost, left, mask)].add(element)
-        shields = [Shield(*key, len(elements)) for key, elements in found.items()]
-        return sorted(shields, key=lambda one: (-one.elements, one.group, sorted(one.lost), sorted(one.left)))
-
-    def _spread(self, own: Mapping[int, int]) -> dict[int, int]:
-        # What falls and what holds are asked about one after the other.
-        if self._asked[0] != own:
-            self._asked = (dict(own), self._spread_anew(own))
-        return self._asked[1]
-
-    def _spread_anew(self, own: Mapping[int, int]) -> dict[int, int]:
+    def spread(self, own: Mapping[int, int]) -> dict[int, int]:
+        """As `fall`, with the services that elements only pass on to others."""
         without = {element: mask for element, mask in own.items() if mask}
-        changed = set(without)
+        changed: Collection[int] = set(without)
+        groups, above = self.groups, self._above
         while changed:
-            touched = {number for member in changed for number in self._above.get(member, ())}
+            touched = {number for member in changed for number in above.get(member, ())}
             changed = set()
             for number in touched:
-                element, _, members = self._groups[number]
+                element, _, members = groups[number]
                 lost = _lost(members, without)
                 before = without.get(element, 0)
                 if lost & ~before:
@@ -109,9 +96,38 @@ class Network:
                     changed.add(element)
         return without
 
+    def told(self, without: Mapping[int, int], own: Mapping[int, int]) -> dict[int, int]:
+        """What `spread` found, cut to the services that elements carry or fail with themselves."""
+        carried = self.carried
+        cut = {element: mask & (carried.get(element) or ALL) for element, mask in without.items()}
+        for element, mask in own.items():
+            cut[element] = cut.get(element, 0) | mask
+        return {element: mask for element, mask in cut.items() if mask}
 
-def _lost(members: tuple[tuple[int, int], ...], without: Mapping[int, int]) -> int:
+    def shields(self, without: Mapping[int, int]) -> list[Shield]:
+        """The redundancy that holds over what `spread` found, that of most elements first, alike groups as one."""
+        found: defaultdict[tuple[str, frozenset[int], frozenset[int], int], set[int]] = defaultdict(set)
+        known: dict[tuple[int, int], dict[tuple[frozenset[int], frozenset[int]], int]] = {}
+        for number in {number for member in without for number in self._above.get(member, ())}:
+            element, group, members = self.groups[number]
+            if len(members) == 1:
+                # Nothing stands in for the only member.
+                continue
+            safe = (self.carried.get(element) or ALL) & ~without.get(element, 0)
+            key = (id(members), safe)
+            if key not in known:
+                known[key] = _held(members, without, safe)
+            for (lost, left), mask in known[key].items():
+                found[(group, lost, left, mask)].add(element)
+        shields = [Shield(*key, len(elements)) for key, elements in found.items()]
+        return sorted(shields, key=lambda one: (-one.elements, one.group, sorted(one.lost), sorted(one.left)))
+
+
+def _lost(members: Members, without: Mapping[int, int]) -> int:
     """The services for which all members of a group that carry them are without."""
+    if len(members) == 1:
+        ((member, mask),) = members
+        return without.get(member, 0) & mask
     lost, carried = ALL, 0
     for member, mask in members:
         lost &= without.get(member, 0) | ~mask
@@ -119,9 +135,7 @@ def _lost(members: tuple[tuple[int, int], ...], without: Mapping[int, int]) -> i
     return lost & carried
 
 
-def _held(
-    members: tuple[tuple[int, int], ...], without: Mapping[int, int], safe: int
-) -> dict[tuple[frozenset[int], frozenset[int]], int]:
+def _held(members: Members, without: Mapping[int, int], safe: int) -> dict[tuple[frozenset[int], frozenset[int]], int]:
     """By members lost and left, the safe services that they keep: a group may have lost others of another service."""
     held: defaultdict[tuple[frozenset[int], frozenset[int]], int] = defaultdict(int)
     for place in range(len(SERVICES)):
@@ -130,4 +144,4 @@ def _held(
         lost = frozenset(member for member in carrying if without.get(member, 0) & bit)
         if safe & bit and lost:
             held[lost, carrying - lost] |= bit
-    return held
+    return dict(held)

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 
-from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from foundation import clock
-from outage.footprint import footprint
+from outage.closure import Spread
+from outage.footprint import incident_spread
 from outage.intervals import IntervalSet, clip, intersection, total_seconds, union
-from outage.models import Incident, NetworkElement
+from outage.models import Incident
+from outage.network_map import CELL, SITE, NetworkMap, network_at
 from outage.scale_facts import NetworkScale
 from outage.steps import Steps, from_changes, level_at, worst
-
-K = TypeVar("K")
-_CELL = "cell"
-_SITE = "site"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +31,7 @@ class NetworkShare:
 
     def none_of(self, area: str) -> NetworkScale:
         """The cells of an area of which none is out."""
-        return NetworkScale(_CELL, self.cells_of.get(area, 0), 0, 0, 0, None, 0, ())
+        return NetworkScale(CELL, self.cells_of.get(area, 0), 0, 0, 0, None, 0, ())
 
 
 def network_share(session: Session, incident: Incident, at: datetime) -> NetworkShare:
@@ -45,80 +41,72 @@ def network_share(session: Session, incident: Incident, at: datetime) -> Network
     has no cells in the inventory, while it is out itself. Raises what `footprint` raises.
     """
     until = clock.to_unix(at)
-    out = _out(session, incident, until)
-    elements = _elements(session, incident.started_at)
-    kinds: defaultdict[str, list[IntervalSet]] = defaultdict(list)
-    areas: defaultdict[str, list[IntervalSet]] = defaultdict(list)
-    sites: defaultdict[str, list[IntervalSet]] = defaultdict(list)
+    known = network_at(session, incident.started_at)
+    # One second on, so that what is still out at `until` can be told from what came back at that very second.
+    spread = incident_spread(session, incident.id).cut(until + 1)
+    out = [union(*state) for state in spread.states]
+    kinds: defaultdict[str, Counter[IntervalSet]] = defaultdict(Counter)
+    areas: defaultdict[str, Counter[IntervalSet]] = defaultdict(Counter)
+    lost = Counter((known.nodes[key], number) for key, number in spread.of.items() if key not in known.retired)
+    for (node, number), count in lost.items():
+        kinds[node.kind][out[number]] += count
+        if node.kind == CELL:
+            areas[node.area][out[number]] += count
     counted: Counter[str] = Counter()
     in_area: Counter[str] = Counter()
-    for element, (ref, kind, site, area) in elements.items():
-        lost = out.get(element, ())
-        kinds[kind].append(lost)
-        counted[kind] += 1
-        if kind == _CELL:
-            sites[site or ref].append(lost)
-            areas[area or ""].append(lost)
-            in_area[area or ""] += 1
-    towers = _towers(sites, elements.values(), kinds[_SITE])
+    for node, count in known.alike.items():
+        counted[node.kind] += count
+        if node.kind == CELL:
+            in_area[node.area] += count
+    towers, tower_count = _towers(known, spread, out)
     measure = _Measure(until)
     return NetworkShare(
-        cells=measure(_CELL, counted[_CELL], kinds[_CELL]),
-        sites=measure(_SITE, len(towers), towers),
+        cells=measure(CELL, counted[CELL], kinds[CELL]),
+        sites=measure(SITE, tower_count, towers),
         kinds=tuple(
-            measure(kind, counted[kind], lost)
-            for kind, lost in sorted(kinds.items())
-            if kind not in (_CELL, _SITE) and any(lost)
+            measure(kind, counted[kind], lost) for kind, lost in sorted(kinds.items()) if kind not in (CELL, SITE)
         ),
-        areas={area: measure(_CELL, in_area[area], lost) for area, lost in sorted(areas.items()) if area and any(lost)},
+        areas={area: measure(CELL, in_area[area], lost) for area, lost in sorted(areas.items()) if area},
         cells_of=in_area,
     )
 
 
-def _out(session: Session, incident: Incident, until: int) -> dict[int, IntervalSet]:
-    """Per element: when it was without at least one service."""
-    # One second on, so that what is still out at `until` can be told from what came back at that very second.
-    lost = footprint(session, incident.id, clock.from_unix(until + 1))
-    per_element: defaultdict[int, list[IntervalSet]] = defaultdict(list)
-    for (element, _), spans in lost.items():
-        per_element[element].append(spans)
-    return _remembered(per_element, lambda sets: union(*sets))
+def network_out(session: Session, incident: Incident, at: datetime) -> dict[str, Counter[IntervalSet]]:
+    """When sites and cells are without at least one service up to `at`: how many, under `sites` and `cells`, by when.
 
-
-def _elements(session: Session, at: datetime) -> dict[int, tuple[str, str, str | None, str | None]]:
-    statement = select(
-        NetworkElement.id, NetworkElement.ref, NetworkElement.kind, NetworkElement.site, NetworkElement.area
-    ).where(
-        or_(NetworkElement.valid_from.is_(None), NetworkElement.valid_from <= at),
-        or_(NetworkElement.valid_to.is_(None), NetworkElement.valid_to > at),
+    Which elements count is as in `network_share`. Raises what `footprint` raises.
+    """
+    known = network_at(session, incident.started_at)
+    spread = incident_spread(session, incident.id).cut(clock.to_unix(at))
+    out = [union(*state) for state in spread.states]
+    cells = Counter(
+        out[number]
+        for key, number in spread.of.items()
+        if key not in known.retired and known.nodes[key].kind == CELL and out[number]
     )
-    return {key: (ref, kind, site, area) for key, ref, kind, site, area in session.execute(statement)}
+    return {"sites": _towers(known, spread, out)[0], "cells": cells}
 
 
-def _towers(
-    sites: Mapping[str, list[IntervalSet]],
-    elements: Iterable[tuple[str, str, str | None, str | None]],
-    site_elements: Iterable[IntervalSet],
-) -> list[IntervalSet]:
-    """When each site is out, by its cells; by itself where the inventory knows no cell at it."""
-    by_cells = _remembered(sites, lambda sets: intersection(*sets))
-    refs = [(site or ref) for ref, kind, site, _ in elements if kind == _SITE]
-    bare = [lost for ref, lost in zip(refs, site_elements, strict=True) if ref not in sites]
-    return [*by_cells.values(), *bare]
-
-
-def _remembered(
-    groups: Mapping[K, list[IntervalSet]], combine: Callable[[tuple[IntervalSet, ...]], IntervalSet]
-) -> dict[K, IntervalSet]:
-    # 50,000 cells behind one element share their sets: each combination is computed once.
-    known: dict[tuple[int, ...], IntervalSet] = {}
-    result: dict[K, IntervalSet] = {}
-    for key, sets in groups.items():
-        name = tuple(sorted(map(id, sets)))
-        if name not in known:
-            known[name] = combine(tuple(sets))
-        result[key] = known[name]
-    return result
+def _towers(known: NetworkMap, spread: Spread, out: Sequence[IntervalSet]) -> tuple[Counter[IntervalSet], int]:
+    """When sites are out, and how many sites there are: by their cells, or by themselves where none is known there."""
+    at_site: defaultdict[str, list[int]] = defaultdict(list)
+    towers: Counter[IntervalSet] = Counter()
+    for key, number in spread.of.items():
+        if key in known.bare_sites:
+            towers[out[number]] += 1
+        elif known.nodes[key].kind == CELL and key not in known.retired:
+            at_site[known.site_of(key)].append(number)
+    shared: dict[tuple[int, ...], IntervalSet] = {}
+    for site, numbers in at_site.items():
+        if len(numbers) < known.cells_at[site]:
+            continue
+        # 20,000 sites behind one element share their sets: each combination is worked out once.
+        name = tuple(sorted(set(numbers)))
+        if name not in shared:
+            shared[name] = intersection(*(out[number] for number in name))
+        if shared[name]:
+            towers[shared[name]] += 1
+    return towers, len(known.cells_at) + len(known.bare_sites)
 
 
 class _Measure:
@@ -127,8 +115,7 @@ class _Measure:
     def __init__(self, until: int) -> None:
         self._until = until
 
-    def __call__(self, kind: str, count: int, lost: Iterable[IntervalSet]) -> NetworkScale:
-        tallies = Counter(spans for spans in lost if spans)
+    def __call__(self, kind: str, count: int, tallies: Counter[IntervalSet]) -> NetworkScale:
         series = self._series(tallies)
         most, when = worst(series)
         return NetworkScale(

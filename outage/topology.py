@@ -1,15 +1,12 @@
-"""From failed network elements to all elements without service, redundancy groups respected."""
+"""Which element needs which, in redundancy groups, and the cycles that a network must not have."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from foundation.errors import InputError
-from outage.intervals import IntervalSet, intersection, union
-
-ServiceOutages = dict[tuple[int, str], IntervalSet]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,38 +25,6 @@ class Dependency:
     services: frozenset[str] | None = None
     valid_from: int | None = None
     valid_to: int | None = None
-
-    def carries(self, service: str) -> bool:
-        """Whether the dependency counts for this service."""
-        return self.services is None or service in self.services
-
-
-def closure(
-    own: Mapping[tuple[int, str], IntervalSet],
-    dependencies: Collection[Dependency],
-    services: Collection[str],
-) -> ServiceOutages:
-    """When each element is without each service: W(e,s) = own(e,s) U, per group, the intersection of W(m,s).
-
-    `own`: the outages of the elements themselves, normalised intervals of Unix seconds; services that are not
-    among `services` are left out. Returns only the elements and services with a non-empty W.
-    Cost: two passes over the dependencies, then work only for elements that lie above a failed one.
-    Raises InputError, naming the ids, when those elements depend on each other in a cycle; an import asks
-    `check_acyclic` about the whole network.
-    """
-    wanted = frozenset(services)
-    without: ServiceOutages = {key: out for key, out in own.items() if out and key[1] in wanted}
-    affected = _elements_above({element for element, _ in without}, dependencies)
-    needs: defaultdict[int, list[Dependency]] = defaultdict(list)
-    for dependency in dependencies:
-        if dependency.element in affected:
-            needs[dependency.element].append(dependency)
-    for element in _members_first(affected, needs):
-        for service in wanted:
-            out = union(without.get((element, service), ()), *_failed_groups(needs[element], service, without))
-            if out:
-                without[(element, service)] = out
-    return without
 
 
 def find_cycle(dependencies: Iterable[Dependency]) -> list[int] | None:
@@ -153,51 +118,6 @@ def _is_valid_from(dependency: Dependency, start: int | None) -> bool:
         return dependency.valid_from is None
     begun = dependency.valid_from is None or dependency.valid_from <= start
     return begun and (dependency.valid_to is None or dependency.valid_to > start)
-
-
-def _elements_above(failed: set[int], dependencies: Iterable[Dependency]) -> set[int]:
-    """The failed elements and all that depend on them, at any distance."""
-    dependents: defaultdict[int, list[int]] = defaultdict(list)
-    for dependency in dependencies:
-        dependents[dependency.member].append(dependency.element)
-    reached, waiting = set(failed), list(failed)
-    while waiting:
-        for element in dependents.get(waiting.pop(), ()):
-            if element not in reached:
-                reached.add(element)
-                waiting.append(element)
-    return reached
-
-
-def _members_first(affected: set[int], needs: Mapping[int, list[Dependency]]) -> Iterator[int]:
-    """The affected elements, each after all affected members it depends on; refuses a cycle among them."""
-    above: defaultdict[int, list[int]] = defaultdict(list)
-    unmet = dict.fromkeys(affected, 0)
-    for element, its_needs in needs.items():
-        for member in {dependency.member for dependency in its_needs} & affected:
-            above[member].append(element)
-            unmet[element] += 1
-    ready = [element for element, count in unmet.items() if count == 0]
-    while ready:
-        member = ready.pop()
-        yield member
-        del unmet[member]
-        for element in above[member]:
-            unmet[element] -= 1
-            if unmet[element] == 0:
-                ready.append(element)
-    if unmet:
-        check_acyclic(dependency for element in unmet for dependency in needs[element])
-
-
-def _failed_groups(its_needs: Iterable[Dependency], service: str, without: ServiceOutages) -> Iterator[IntervalSet]:
-    """For each group of one element: when all its members are without the service."""
-    groups: defaultdict[str, list[IntervalSet]] = defaultdict(list)
-    for dependency in its_needs:
-        if dependency.carries(service):
-            groups[dependency.group].append(without.get((dependency.member, service), ()))
-    for members in groups.values():
-        yield intersection(*members)
 
 
 def _cycle_below(start: int, members: Mapping[int, set[int]], finished: set[int]) -> list[int] | None:

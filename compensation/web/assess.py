@@ -82,7 +82,7 @@ def incident_panel(incident_ref: str) -> Markup:
 
 
 def _list_runs(session: Session, incident: Incident) -> Sequence[ImpactRun]:
-    statement = select(ImpactRun).where(ImpactRun.incident_id == incident.id).order_by(ImpactRun.number.desc())
+    statement = select(ImpactRun).where(ImpactRun.incident_id == incident.id).order_by(ImpactRun.turn.desc())
     return session.scalars(statement).all()
 
 

@@ -7,6 +7,11 @@ from outage.errands import MEASURE
 from outage.web import (
     actions,
     api,
+    api_facts,
+    api_network,
+    api_planned,
+    api_runs,
+    api_updates,
     claims,
     facts,
     figures,
@@ -17,6 +22,7 @@ from outage.web import (
     picking,
     planned,
     runs,
+    updates,
 )
 
 blueprints = [
@@ -31,7 +37,13 @@ blueprints = [
     facts.pages,
     claims.pages,
     obligations.pages,
+    updates.pages,
     api.calls,
+    api_runs.calls,
+    api_updates.calls,
+    api_network.calls,
+    api_facts.calls,
+    api_planned.calls,
 ]
 navigation = [
     NavigationItem("Incidents", "incidents.list_incidents", "incidents.read"),

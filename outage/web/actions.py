@@ -11,7 +11,7 @@ from foundation.errors import InputError
 from foundation.web import actor, permission, read_form, reading, start_errand, transaction
 from outage import incidents
 from outage.errands import MEASURE
-from outage.lifecycle import CauseClass, IncidentStatus, Severity
+from outage.lifecycle import CauseClass, ForceMajeure, IncidentStatus, Severity
 from outage.web.forms import CauseForm, NoteForm, OwnerForm, RestoreForm, SeverityForm, StepForm
 
 pages = Blueprint("incident_steps", __name__, url_prefix="/incidents/<ref>")
@@ -73,10 +73,13 @@ def change_severity(ref: str) -> Response:
 @permission(_MAY)
 def change_cause(ref: str) -> Response:
     """Set another class of cause; policies read it."""
-    cause = CauseClass(read_form(CauseForm).cause_class.data)
+    form = read_form(CauseForm)
+    cause, kind = CauseClass(form.cause_class.data), form.force_majeure.data
     with transaction() as session:
         incident = incidents.get_incident(session, ref)
         changed = incidents.change_cause(session, incident, cause, actor=actor())
+        force = ForceMajeure(kind) if kind else None
+        changed |= incidents.change_force_majeure(session, incident, force, actor=actor())
     return _back(ref, f"The cause is {cause}." if changed else f"It was {cause} already.", changed=changed)
 
 

@@ -22,10 +22,7 @@ def draw_map(ref: str) -> Response:
     with reading() as session:
         incident = get_incident(session, ref)
         lost = losses.losses_now(session, incident)
-        touched = placed.touched_cells(session, losses.states_at(lost, losses.map_moment(incident, lost)))
-    states: dict[str, list[str]] = {}
-    for cell in touched:
-        states.setdefault(cell.state, []).append(cell.ref)
+        states = placed.refs_by_state(session, losses.states_at(lost, losses.map_moment(incident, lost)))
     return placed.compressed_json({"states": states})
 
 
@@ -55,18 +52,17 @@ def list_cells(ref: str) -> Response | str:
         lost = losses.losses_now(session, incident)
         moment = losses.map_moment(incident, lost)
         states = losses.states_at(lost, moment)
-        if wanted == "up":
-            chosen = placed.list_up(session, states)
-        else:
-            chosen = [cell for cell in placed.touched_cells(session, states) if wanted in (None, cell.state)]
+        chosen = placed.choose_cells(session, states, wanted)
+        shown = chosen if wants_csv() else chosen[page.offset : page.offset + page.size]
+        cells = placed.touched_cells(session, {key: states.get(key, "up") for key in shown})
     if wants_csv():
-        rows = [(cell.ref, cell.state, cell.latitude, cell.longitude) for cell in chosen]
+        rows = [(cell.ref, cell.state, cell.latitude, cell.longitude) for cell in cells]
         return csv_response(f"{incident.ref}_cells", ("cell", "state", "latitude", "longitude"), rows)
     return render_template(
         "outage/cells.html",
         incident=incident,
         moment=moment,
-        cells=chosen[page.offset : page.offset + page.size],
+        cells=cells,
         count=len(chosen),
         page=page,
         pages=page.pages(len(chosen)),

@@ -14,7 +14,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 
 from foundation.web import Form, InstantField, LinesField, stripped
 from outage.inventory import find_elements
-from outage.lifecycle import SERVICES, CauseClass, Degree, IncidentKind, Severity
+from outage.lifecycle import SERVICES, CauseClass, Degree, ForceMajeure, IncidentKind, Severity
 from outage.outages import OutageStart
 from outage.web.ref_files import read_refs
 
@@ -142,9 +142,10 @@ class SeverityForm(Form):
 
 
 class CauseForm(Form):
-    """Another class of cause."""
+    """Another class of cause, and what was beyond anybody's control."""
 
     cause_class = SelectField("Cause", choices=choices(CauseClass))
+    force_majeure = SelectField("Force majeure", choices=[SelectChoice("", "none"), *choices(ForceMajeure)], default="")
 
 
 class OwnerForm(Form):

@@ -72,10 +72,7 @@ def draw_map() -> Response:
             for key, state in found.items():
                 if state != "restored" and _WORST[state] < _WORST[worst.get(key, "up")]:
                     worst[key] = state
-        touched = placed.touched_cells(session, worst)
-    states: dict[str, list[str]] = {}
-    for cell in touched:
-        states.setdefault(cell.state, []).append(cell.ref)
+        states = placed.refs_by_state(session, worst)
     return placed.compressed_json({"states": states})
 
 
@@ -86,7 +83,8 @@ def what_if() -> Response | str | tuple[str, int]:
     form = WhatIfForm(formdata=request.form if request.method == "POST" else request.args)
     if request.method == "POST":
         form.elements_file.process(request.files)
-    reach, cells, version = None, [], 0
+    reach, version = None, 0
+    cells: list[str] = []
     asked = bool(form.elements.data or form.elements_file.data)
     if (asked or request.method == "POST") and form.validate():
         with show_on_form(form, otherwise="elements"), reading() as session:
@@ -94,14 +92,14 @@ def what_if() -> Response | str | tuple[str, int]:
             refs = form.pick(session)
             if refs is not None:
                 reach = reach_of_failure(session, store(), refs, form.services.data or None, _hold(form))
-                cells = placed.touched_cells(session, dict.fromkeys(reach.without, "lost"))
+                cells = placed.placed_refs(session, reach.without, most=_MOST_ON_MAP)
     if reach is not None and request.values.get("format") == "csv":
         return csv_response("what_breaks", ("kind", "elements", "services"), _reach_rows(reach))
     page = render_template(
         "outage/whatif.html",
         form=form,
         reach=reach,
-        cells=[cell.ref for cell in cells if cell.latitude is not None][:_MOST_ON_MAP],
+        cells=cells,
         cells_version=version,
     )
     return (page, 422) if form.errors and reach is None else page

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from datetime import datetime
 
 from flask import Blueprint, Response, current_app, render_template, request
 from markupsafe import Markup
@@ -20,13 +19,14 @@ from outage.web.cell_figure import MOST_CELLS
 from outage.web.figures import STATES
 from outage.web.forms import WHEN, CauseForm, NoteForm, OwnerForm, RestoreForm, SeverityForm
 from outage.web.planned import ReasonForm, WindowForm
+from outage.web.updates import updates_panel
 
 pages = Blueprint(
     "incidents", __name__, template_folder="templates", static_folder="static", static_url_path="/incidents/static"
 )
 _COLUMNS = (
     *("ref", "title", "status", "severity", "cause", "planned", "started_at", "restored_at", "closed_at"),
-    *("seconds", "elements_down", "lines", "owner"),
+    *("seconds", "elements_down", "lines", "owner", "next_update", "next_update_due_at"),
 )
 _SHOWN_STEPS = 300
 
@@ -54,6 +54,7 @@ def list_incidents() -> Response | str:
     return render_template(
         "outage/incidents.html",
         rows=rows,
+        now=clock.now(),
         count=count,
         page=page,
         pages=page.pages(count),
@@ -80,6 +81,8 @@ def _csv_row(row: reads.IncidentRow) -> list[object]:
         row.elements_down,
         row.lines,
         incident.owner,
+        None if row.due is None else row.due.kind,
+        None if row.due is None else row.due.due_at,
     ]
 
 
@@ -91,9 +94,10 @@ def show_incident(ref: str) -> str:
     with reading() as session:
         incident = get_incident(session, ref)
         view = reads.get_view(session, incident, page)
+        panel = updates_panel(session, incident)
         lost = losses.losses_now(session, incident)
         moment = losses.map_moment(incident, lost)
-        states = _count_states(session, losses.states_at(lost, moment))
+        states = _count_states(session, lost, moment)
         cells_version = current_version(session, "inventory")
     lost_over_time = losses.series_of(lost)
     return render_template(
@@ -114,6 +118,7 @@ def show_incident(ref: str) -> str:
         forms=_forms(incident),
         when=WHEN,
         now_text=clock.now().strftime("%Y-%m-%d %H:%M:%SZ"),
+        updates_panel=panel,
         incident_panels=_panels(ref),
     )
 
@@ -129,7 +134,9 @@ def _forms(incident: Incident) -> dict[str, object]:
         "restore": RestoreForm(formdata=None, at=clock.now(), prefix=""),
         "note": NoteForm(formdata=None),
         "severity": SeverityForm(formdata=None, severity=incident.severity.value),
-        "cause": CauseForm(formdata=None, cause_class=incident.cause_class.value),
+        "cause": CauseForm(
+            formdata=None, cause_class=incident.cause_class.value, force_majeure=incident.force_majeure or ""
+        ),
         "window": WindowForm(formdata=None, starts_at=incident.started_at, ends_at=incident.announced_end_at),
         "reason": ReasonForm(formdata=None),
         "owner": OwnerForm(formdata=None, owner=incident.owner),
@@ -141,8 +148,7 @@ def _panels(ref: str) -> list[Markup]:
     return [panel(ref) for panel in current_app.extensions["incident_panels"]]
 
 
-def _count_states(session: Session, touched: Mapping[int, str]) -> dict[str, int]:
-    cells = placed.touched_cells(session, touched)
-    counts = Counter(cell.state for cell in cells)
-    counts["up"] = placed.count_up(session, cells)
+def _count_states(session: Session, lost: losses.Losses, moment: datetime) -> dict[str, int]:
+    counts, with_place = losses.count_cells(lost, moment)
+    counts["up"] = placed.count_up(session, with_place)
     return {state: counts[state] for state in STATES if counts[state]}

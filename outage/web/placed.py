@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from flask import Response, request
@@ -16,9 +17,9 @@ from sqlalchemy.orm import Session
 from foundation import clock
 from outage.inventory import valid_at
 from outage.models import NetworkElement
+from outage.network_map import CELL, network_at
 
 _CHUNK = 5_000
-_CELL = "cell"
 _PARTS = 100_000
 """Coordinates travel as whole hundred-thousandths of a degree: about a metre."""
 
@@ -37,7 +38,7 @@ def cells_document(session: Session) -> dict[str, Any]:
     """Every cell that has a place: `refs`, `x` and `y` in the same order, and the positions of `retired` ones."""
     rows = session.execute(
         select(NetworkElement.ref, NetworkElement.longitude, NetworkElement.latitude, NetworkElement.valid_to)
-        .where(NetworkElement.kind == _CELL, NetworkElement.latitude.is_not(None))
+        .where(NetworkElement.kind == CELL, NetworkElement.latitude.is_not(None))
         .order_by(NetworkElement.ref)
     ).all()
     now = clock.now()
@@ -49,13 +50,20 @@ def cells_document(session: Session) -> dict[str, Any]:
     }
 
 
+def placed_refs(session: Session, keys: Iterable[int], *, most: int) -> list[str]:
+    """The refs of the cells with a place among these elements, `most` of them."""
+    known = network_at(session, clock.now())
+    nodes = known.nodes
+    return [known.refs[key] for key in islice((k for k in keys if nodes[k].is_placed and nodes[k].kind == CELL), most)]
+
+
 def count_placed(session: Session, at: datetime) -> int:
     """How many cells with a place are valid at an instant."""
     return session.scalar(select(func.count()).where(*_placed(), valid_at(NetworkElement, at))) or 0
 
 
 def touched_cells(session: Session, states: Mapping[int, str]) -> list[CellPoint]:
-    """The cells among these elements, by ref; the states are by element id."""
+    """The cells among these elements and where they stand, by ref; the states are by element id."""
     found = [
         CellPoint(ref, longitude, latitude, states[key])
         for part in _chunks(states)
@@ -64,15 +72,40 @@ def touched_cells(session: Session, states: Mapping[int, str]) -> list[CellPoint
     return sorted(found, key=lambda cell: cell.ref)
 
 
+def refs_by_state(session: Session, states: Mapping[int, str]) -> dict[str, list[str]]:
+    """The refs of the cells among these elements, by their state; quicker than to ask where they stand."""
+    known = network_at(session, clock.now())
+    found: dict[str, list[str]] = {}
+    for key, state in states.items():
+        if known.nodes[key].kind == CELL:
+            found.setdefault(state, []).append(known.refs[key])
+    return found
+
+
+def choose_cells(session: Session, states: Mapping[int, str], wanted: str | None) -> list[int]:
+    """The ids, by ref, of the cells in one state, or (None) in any but up; up are those valid now and not in `states`.
+
+    Of those that are up only cells with a place count, as on the map.
+    """
+    known = network_at(session, clock.now())
+    if wanted == "up":
+        valid = known.nodes.keys() - known.retired - states.keys()
+        keys = [key for key in valid if known.nodes[key].kind == CELL and known.nodes[key].is_placed]
+    else:
+        found = (key for key, state in states.items() if wanted in (None, state))
+        keys = [key for key in found if known.nodes[key].kind == CELL]
+    return sorted(keys, key=known.refs.__getitem__)
+
+
 def list_up(session: Session, touched: Mapping[int, str]) -> list[CellPoint]:
     """The cells that are valid now and have no state of their own, by ref."""
     rows = session.execute(_cells().where(valid_at(NetworkElement, clock.now())).order_by(NetworkElement.ref))
     return [CellPoint(ref, longitude, latitude, "up") for key, ref, longitude, latitude in rows if key not in touched]
 
 
-def count_up(session: Session, touched: Iterable[CellPoint]) -> int:
-    """How many cells with a place are simply up."""
-    return max(count_placed(session, clock.now()) - sum(cell.latitude is not None for cell in touched), 0)
+def count_up(session: Session, touched: int) -> int:
+    """How many cells with a place are simply up, when so many are not."""
+    return max(count_placed(session, clock.now()) - touched, 0)
 
 
 def compressed_json(document: Mapping[str, Any], *, seconds: int = 0) -> Response:
@@ -88,12 +121,12 @@ def compressed_json(document: Mapping[str, Any], *, seconds: int = 0) -> Respons
 
 
 def _placed() -> tuple[Any, ...]:
-    return NetworkElement.kind == _CELL, NetworkElement.latitude.is_not(None)
+    return NetworkElement.kind == CELL, NetworkElement.latitude.is_not(None)
 
 
 def _cells() -> Any:
     columns = (NetworkElement.id, NetworkElement.ref, NetworkElement.longitude, NetworkElement.latitude)
-    return select(*columns).where(NetworkElement.kind == _CELL)
+    return select(*columns).where(NetworkElement.kind == CELL)
 
 
 def _chunks(keys: Iterable[int]) -> Iterator[list[int]]:

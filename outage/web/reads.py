@@ -12,8 +12,11 @@ from sqlalchemy.orm import Session
 
 from foundation import clock
 from foundation.web import Page
+from outage.holding import holding_runs
 from outage.lifecycle import SERVICES, Degree, IncidentStatus, Severity
 from outage.models import Alarm, ImpactRun, Incident, NetworkElement, Outage, TimelineEntry
+from outage.update_cadence import DueUpdate
+from outage.updates import due_updates
 
 SORTS = {"urgency": "urgency", "started": "newest start", "title": "title"}
 _HITS = 12
@@ -23,13 +26,17 @@ _RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 @dataclass(frozen=True)
 class IncidentRow:
-    """An incident in the list: how long it lasts, elements down now, lines of its latest run and when measured."""
+    """An incident in the list: its length, elements down now, lines of the run that holds, when measured, what is due.
+
+    `due`: the next update, None when none ever will be.
+    """
 
     incident: Incident
     lasted: timedelta
     elements_down: int
     lines: int | None
     measured_at: datetime | None
+    due: DueUpdate | None
 
 
 @dataclass(frozen=True)
@@ -125,26 +132,14 @@ def rows_of(session: Session, found: Sequence[Incident]) -> list[IncidentRow]:
         .group_by(Outage.incident_id)
     )
     down = {incident_id: count for incident_id, count in counts}  # noqa: C416 - a Row is no pair to dict()
-    runs = _latest_runs(session, ids)
-    return [_row(incident, down.get(incident.id, 0), runs.get(incident.id)) for incident in found]
+    runs = holding_runs(session, ids)
+    due = due_updates(session, found)
+    return [_row(one, down.get(one.id, 0), runs.get(one.id), due.get(one.id)) for one in found]
 
 
-def _row(incident: Incident, down: int, run: ImpactRun | None) -> IncidentRow:
+def _row(incident: Incident, down: int, run: ImpactRun | None, due: DueUpdate | None) -> IncidentRow:
     lines, measured_at = (None, None) if run is None else (run.counts.get("lines"), run.measured_at)
-    return IncidentRow(incident, lasted(incident), down, lines, measured_at)
-
-
-def _latest_runs(session: Session, incident_ids: Sequence[int]) -> dict[int, ImpactRun]:
-    newest = (
-        select(ImpactRun.incident_id, func.max(ImpactRun.number).label("number"))
-        .where(ImpactRun.incident_id.in_(incident_ids))
-        .group_by(ImpactRun.incident_id)
-        .subquery()
-    )
-    runs = select(ImpactRun).join(
-        newest, (newest.c.incident_id == ImpactRun.incident_id) & (newest.c.number == ImpactRun.number)
-    )
-    return {run.incident_id: run for run in session.scalars(runs)}
+    return IncidentRow(incident, lasted(incident), down, lines, measured_at, due)
 
 
 def lasted(incident: Incident) -> timedelta:
@@ -170,8 +165,8 @@ def get_view(session: Session, incident: Incident, page: Page) -> IncidentView:
 
 
 def list_runs(session: Session, incident: Incident) -> Sequence[ImpactRun]:
-    """The runs of an incident, newest first."""
-    return session.scalars(_of(ImpactRun, incident).order_by(ImpactRun.number.desc())).all()
+    """The runs of an incident: the one that holds first, then the one that held before it, and so on."""
+    return session.scalars(_of(ImpactRun, incident).order_by(ImpactRun.turn.desc())).all()
 
 
 def _newest_entries(incident: Incident) -> Select[Any]:
@@ -214,10 +209,12 @@ def _stage(row: Any) -> Stage:
 
 
 def outages_mark(session: Session, incident_id: int) -> tuple[object, ...]:
-    """What changes whenever an outage of an incident is added, ended, corrected or removed."""
+    """What changes whenever an outage of an incident is added, ended, corrected or removed: each has an entry."""
     sums = [func.sum(type_coerce(column, BigInteger)) for column in (Outage.started_at, Outage.ended_at)]
     columns = (func.count(), func.max(Outage.id), *sums)
-    return tuple(session.execute(select(*columns).where(Outage.incident_id == incident_id)).one())
+    mark = session.execute(select(*columns).where(Outage.incident_id == incident_id)).one()
+    entry = select(func.max(TimelineEntry.id)).where(TimelineEntry.incident_id == incident_id)
+    return (*mark, session.scalar(entry))
 
 
 def search_elements(session: Session, text: str, *, incident: str | None = None) -> list[NetworkElement]:

@@ -41,7 +41,7 @@ def show_run(ref: str, number: int) -> Response | str:
         scale = run_reads.scale_at_run(session, store(), incident, run)
         if wants_csv():
             return _csv(incident, run, scale, request.args.get("table", ""))
-        numbers = [one.number for one in reads.list_runs(session, incident)]
+        runs = reads.list_runs(session, incident)
         is_dated = not incident.planned and deductions_changed(session, run)
     sample = _sample(incident, run)
     over_time = {one.service or "any": series.points_of(one.series) for one in scale.services}
@@ -49,7 +49,8 @@ def show_run(ref: str, number: int) -> Response | str:
         "outage/run.html",
         incident=incident,
         run=run,
-        numbers=numbers,
+        numbers=sorted((one.number for one in runs), reverse=True),
+        holding=runs[0].number,
         scale=scale,
         is_dated=is_dated,
         deducted=run.counts.get("deducted"),
@@ -148,7 +149,7 @@ def _group_table(rows: list[run_reads.Row], name: str) -> Any:
 @pages.get("/compare")
 @permission("incidents.read")
 def compare(ref: str) -> Response | str:
-    """What a later run says that an earlier one did not; the two latest unless `before` and `after` are given."""
+    """What one run says that another did not; the one that holds and the one before it unless both are named."""
     with reading() as session:
         incident = get_incident(session, ref)
         runs = list(reads.list_runs(session, incident))

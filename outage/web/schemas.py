@@ -29,7 +29,7 @@ class InstantText(fields.Field[datetime]):
             raise ValidationError(error.message) from None
 
 
-def _instant(description: str, **options: Any) -> InstantText:
+def instant_field(description: str, **options: Any) -> InstantText:
     return InstantText(metadata={"description": description, "format": "date-time", "type": "string"}, **options)
 
 
@@ -54,7 +54,7 @@ class OutageBody(StrictSchema):
 
     element = _ref(required=True)
     services = _services("None: those the element carries.")
-    started_at = _instant("None: the incident's start.", load_default=None, allow_none=True)
+    started_at = instant_field("None: the incident's start.", load_default=None, allow_none=True)
     degree = fields.Enum(Degree, by_value=True, load_default=Degree.LOST)
 
 
@@ -65,7 +65,7 @@ class OpeningBody(StrictSchema):
     severity = fields.Enum(Severity, by_value=True, required=True)
     cause_class = fields.Enum(CauseClass, by_value=True, load_default=CauseClass.UNKNOWN)
     planned = fields.Boolean(load_default=False, truthy={True}, falsy={False})
-    started_at = _instant("When the first service was lost.", required=True)
+    started_at = instant_field("When the first service was lost.", required=True)
     outages = fields.List(fields.Nested(OutageBody), load_default=list, validate=validate.Length(max=MOST_ELEMENTS))
 
 
@@ -80,7 +80,7 @@ class RestoreBody(StrictSchema):
         metadata={"description": "None: all that are still open."},
     )
     services = _services("None: all services.")
-    at = _instant("When service came back.", required=True)
+    at = instant_field("When service came back.", required=True)
 
 
 class PageQuery(StrictSchema):
@@ -101,11 +101,11 @@ class IncidentAnswer(Schema):
     severity = fields.Enum(Severity, by_value=True)
     cause_class = fields.Enum(CauseClass, by_value=True)
     planned = fields.Boolean()
-    started_at = _instant("UTC")
-    restored_at = _instant("UTC")
-    closed_at = _instant("UTC")
+    started_at = instant_field("UTC")
+    restored_at = instant_field("UTC")
+    closed_at = instant_field("UTC")
     opened_by = fields.String()
-    opened_at = _instant("UTC")
+    opened_at = instant_field("UTC")
     owner = fields.String(allow_none=True)
 
 
@@ -124,8 +124,8 @@ class OutageAnswer(Schema):
     element = fields.String()
     service = fields.String()
     degree = fields.Enum(Degree, by_value=True)
-    started_at = _instant("UTC")
-    ended_at = _instant("UTC")
+    started_at = instant_field("UTC")
+    ended_at = instant_field("UTC")
 
 
 class IncidentDetailAnswer(Schema):
@@ -153,11 +153,11 @@ class RunAnswer(Schema):
     """An impact run: an immutable measurement."""
 
     number = fields.Integer()
-    as_of = _instant("UTC")
+    as_of = instant_field("UTC")
     fingerprint = fields.String()
     counts = fields.Dict()
     measured_by = fields.String()
-    measured_at = _instant("UTC")
+    measured_at = instant_field("UTC")
 
 
 class RunsAnswer(Schema):
@@ -183,3 +183,9 @@ class AlarmsAnswer(Schema):
     """What came of a webhook, in the order of its alerts."""
 
     alarms = fields.List(fields.Nested(AlarmAnswer))
+
+
+class ChangedAnswer(Schema):
+    """Whether anything changed."""
+
+    changed = fields.Boolean()

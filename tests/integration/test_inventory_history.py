@@ -15,20 +15,27 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
 
 from foundation import clock
 from foundation.db import Base, Database
 from foundation.errors import InputError
 from outage.footprint import footprint
-from outage.inventory import current_version, find_cycle, get_element, list_dependencies
+from outage.inventory import current_version, find_cycle, get_element
 from outage.inventory_history import list_changes
 from outage.models import Dependency, Incident, InventoryChange, NetworkElement, Outage
 from outage.network_import import import_network
+from outage.network_map import network_at
 from tests.impact_worlds import add_incident, add_outage
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 HEADER = "ref,kind,name,services\n"
 LINKS = "element,group,member,services\n"
+
+
+def needs_at(session: Session, at: datetime) -> int:
+    """How many dependencies are valid at an instant."""
+    return sum(len(members) for _, _, members in network_at(session, at).network.groups)
 
 
 def written(directory: Path, name: str, text: str) -> Path:
@@ -101,7 +108,7 @@ def test_a_default_import_retires_nothing(database: Database, tmp_path: Path):
     (elements, links) = load(database, tmp_path, rows("c"), LINKS, hour=1)
     assert (elements.added, dict(elements.details), links.changes) == (1, {}, 0)
     with database.reading() as session:
-        assert len(list_dependencies(session, at=NOW + timedelta(hours=2))) == 1
+        assert needs_at(session, NOW + timedelta(hours=2)) == 1
 
 
 def test_a_retired_element_and_dependency_come_back_and_the_gap_stays_known(database: Database, tmp_path: Path):
@@ -119,7 +126,7 @@ def test_a_retired_element_and_dependency_come_back_and_the_gap_stays_known(data
     assert [one.changes for one in again] == [0, 0]
     with database.reading() as session:
         assert get_element(session, "c").valid_to is None
-        counts = [len(list_dependencies(session, at=NOW + timedelta(minutes=m))) for m in (30, 90, 150)]
+        counts = [needs_at(session, NOW + timedelta(minutes=m)) for m in (30, 90, 150)]
     assert counts == [2, 1, 2]
 
 
@@ -186,8 +193,8 @@ def test_dates_in_the_files_are_taken_as_they_are(database: Database, tmp_path: 
     links = LINKS.strip() + ",valid_from,valid_to\na,,b,,2020-01-01T00:00:00Z,2021-01-01T00:00:00Z\n"
     load(database, tmp_path, rows("a", "b"), links)
     with database.reading() as session:
-        assert not list_dependencies(session, at=NOW)
-        assert len(list_dependencies(session, at=datetime(2020, 6, 1, tzinfo=UTC))) == 1
+        assert not needs_at(session, NOW)
+        assert needs_at(session, datetime(2020, 6, 1, tzinfo=UTC)) == 1
     assert [one.changes for one in load(database, tmp_path, rows("a", "b"), links, hour=1, full=True)] == [0, 0]
     backwards = LINKS.strip() + ",valid_from,valid_to\na,,b,,2021-01-01T00:00:00Z,2021-01-01T00:00:00Z\n"
     assert load(database, tmp_path, rows("a", "b"), backwards)[1].rejected == 1
@@ -358,3 +365,33 @@ def test_rejects_of_a_real_run_stand_in_the_reject_file(database: Database, tmp_
     assert result.reject_file is not None
     with result.reject_file.open(encoding="utf-8") as file:
         assert [row["line"] for row in csv.DictReader(file)] == ["3"]
+
+
+def test_a_dependency_is_retired_by_a_row_that_says_so_and_comes_back_when_it_is_named_again(
+    database: Database, tmp_path: Path
+) -> None:
+    marked = "element,group,member,services,retired\n"
+    load(database, tmp_path, rows("a", "b", "c"), LINKS + "a,g,b,\na,g,c,\n")
+    (_, said) = load(database, tmp_path, rows("a"), marked + "a,g,b,voice,yes\n", hour=1)
+    assert (said.read, said.changed, said.details, said.rejected) == (1, 0, {"retired": 1}, 0)
+    (_, again) = load(database, tmp_path, rows("a"), marked + "a,g,b,,yes\n", hour=2)
+    assert (again.unchanged, again.changes) == (1, 0)
+    with database.reading() as session:
+        assert [needs_at(session, NOW + timedelta(minutes=m)) for m in (30, 90)] == [2, 1]
+        (row,) = list_changes(session, change="retired")
+        assert (row.ref, (row.before or {})["services"], (row.after or {})["services"]) == ("a needs b (g)", None, None)
+    (_, back) = load(database, tmp_path, rows("a"), marked + "a,g,b,,no\na,g,c,,\n", hour=3)
+    assert (back.added, back.unchanged) == (1, 1)
+    with database.reading() as session:
+        assert [needs_at(session, NOW + timedelta(minutes=m)) for m in (30, 90, 200)] == [2, 1, 2]
+
+
+def test_what_is_not_there_cannot_be_retired(database: Database, tmp_path: Path) -> None:
+    marked = "element,group,member,retired\n"
+    load(database, tmp_path, rows("a", "b", "c"), LINKS + "a,g,b,\n")
+    (_, said) = load(database, tmp_path, rows("a"), marked + "a,h,b,yes\na,g,c,perhaps\n", hour=1)
+    assert (said.read, said.rejected, said.changes) == (2, 2, 0)
+    assert said.reject_file is not None
+    reasons = said.reject_file.read_text(encoding="utf-8")
+    assert "there is no such dependency to retire" in reasons
+    assert "yes or no" in reasons

@@ -10,6 +10,7 @@ from foundation.db import Database
 from foundation.errors import InputError, NotFoundError
 from outage import incidents, queries
 from outage.footprint import footprint
+from outage.holding import holding_run
 from outage.incidents import OutageStart
 from outage.lifecycle import CauseClass, Degree, IncidentStatus, Severity
 from outage.models import Dependency, Incident, NetworkElement
@@ -122,7 +123,7 @@ def test_the_view_of_an_incident_holds_outages_and_timeline_in_order(network: Da
 def test_runs_and_lines_that_are_not_there_are_said_so(network: Database):
     incident = opened(network, "MME pool")
     with network.reading() as session:
-        assert queries.latest_run(session, incident.id) is None
+        assert holding_run(session, incident.id) is None
         with pytest.raises(NotFoundError, match="no such impact run"):
             queries.get_run(session, incident.id)
         with pytest.raises(NotFoundError, match="no such impact run"):

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from outage.lifecycle import SERVICES
 from outage.reach import ALL, Network, bits, names
-from outage.topology import Dependency, closure, find_lasting_cycle
+from outage.topology import Dependency, find_lasting_cycle
+from tests.networks import closed
 
 SETS = st.sets(st.sampled_from(SERVICES))
 
@@ -37,9 +38,7 @@ def test_what_falls_is_the_closure_cut_to_what_elements_carry(world):
     needs = [Dependency(e, g, m, None if s is None else frozenset(s)) for e, g, m, s in links]
     outages = {(element, service): ((0, 1),) for element, services in own.items() for service in services}
     wanted = {
-        key
-        for key in closure(outages, needs, SERVICES)
-        if key in outages or not carried[key[0]] or key[1] in carried[key[0]]
+        key for key in closed(outages, needs) if key in outages or not carried[key[0]] or key[1] in carried[key[0]]
     }
     fallen = network_of(links, carried).fall({element: bits(services) for element, services in own.items()})
     assert {(element, service) for element, mask in fallen.items() for service in names(mask)} == wanted
@@ -52,7 +51,7 @@ def test_a_shield_names_members_that_are_gone_and_members_that_stand(world):
     links, own, carried = world
     network = network_of(links, carried)
     masks = {element: bits(services) for element, services in own.items()}
-    for shield in network.shields(masks):
+    for shield in network.shields(network.spread(masks)):
         assert shield.lost
         assert shield.left
         assert not shield.lost & shield.left
@@ -67,7 +66,7 @@ def test_a_pool_holds_until_its_last_member():
     links = [(cell, "pool", member, ALL) for cell in (10, 11) for member in (1, 2, 3)]
     network = Network(links, {})
     assert network.fall({1: ALL}) == {1: ALL}
-    (shield,) = network.shields({1: bits(["data"])})
+    (shield,) = network.shields(network.spread({1: bits(["data"])}))
     assert (shield.group, shield.lost, shield.left, names(shield.mask), shield.elements) == (
         "pool",
         frozenset({1}),
