@@ -77,6 +77,10 @@ class Workspace:
         with contextlib.closing(reader):
             yield from reader
 
+    def schema_of(self, sql: str, params: Sequence[Any] = ()) -> pa.Schema:
+        """The columns that a query's batches have, whether it gives any row or none."""
+        return self._connection.sql(sql, params=list(params)).limit(0).to_arrow_table().schema
+
     def register_arrow(self, name: str, data: pa.Table | pa.RecordBatchReader) -> None:
         """Give an Arrow table (or a reader, to be read once) a name that SQL can use."""
         self._connection.register(name, data)
@@ -108,6 +112,8 @@ class SnapshotStore:
         try:
             with contextlib.closing(duckdb.connect(":memory:", config=config)) as connection:
                 connection.execute("SET TimeZone = 'UTC'").complete()
+                # Long queries would write into the output of commands, whether anybody looks at it or not.
+                connection.execute("SET enable_progress_bar = false").complete()
                 yield Workspace(connection)
         finally:
             shutil.rmtree(spill, ignore_errors=True)
@@ -130,6 +136,44 @@ class SnapshotStore:
         with self.connect() as workspace:
             ((count,),) = workspace.fetch_rows(f"FROM {self.source(snapshot_id)} SELECT count(*)")
             return int(count)
+
+    def rows(self, snapshot_id: str) -> int:
+        """How many rows the file of a snapshot has, or that of what it lies over; raises as `path` does."""
+        path, layer = self._found(snapshot_id)
+        return int(pq.read_metadata(path).num_rows) if layer is None else self.rows(layer[0])
+
+    def columns(self, snapshot_id: str) -> tuple[str, ...]:
+        """The names of a snapshot's columns; raises NotFoundError when its file is missing."""
+        return tuple(pq.read_schema(self.path(snapshot_id)).names)
+
+    def is_layer(self, snapshot_id: str) -> bool:
+        """Whether a snapshot is read together with what it lies over, and so in no order; raises as `path` does."""
+        return self._found(snapshot_id)[1] is not None
+
+    def cuts(self, snapshot_id: str, column: str, parts: int) -> list[int]:
+        """Up to `parts - 1` values of a column of integers that cut a snapshot into ranges of about as many rows.
+
+        By what the file says of its row groups, without reading them: good where the file is in the order of that
+        column, and of use anywhere. A layer is cut by what it lies over. Raises NotFoundError when a file is missing.
+        """
+        path, layer = self._found(snapshot_id)
+        if layer is not None:
+            return self.cuts(layer[0], column, parts)
+        found: set[int] = set()
+        with pq.ParquetFile(path) as file:
+            place = file.schema_arrow.get_field_index(column)
+            rows, passed = max(file.metadata.num_rows, 1), 0
+            for group in map(file.metadata.row_group, range(file.num_row_groups)):
+                extent = group.column(place).statistics
+                first_cut, passed_then = passed * parts // rows + 1, passed
+                passed += group.num_rows
+                if extent is None or not extent.has_min_max:
+                    continue
+                # Nothing is said about the inside of a row group: it is taken to be even.
+                for cut in range(first_cut, min(passed * parts // rows, parts - 1) + 1):
+                    share = (cut * rows // parts - passed_then, group.num_rows)
+                    found.add(extent.min + (extent.max - extent.min) * share[0] // share[1])
+        return sorted(found)
 
     def _found(self, snapshot_id: str) -> tuple[Path, tuple[str, str] | None]:
         path = self.path(snapshot_id)

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 _SHAPES = """
 CREATE TEMP TABLE shapes AS
 WITH both_sides AS (
-    SELECT 0 AS side, * FROM {before} UNION ALL SELECT 1 AS side, * FROM {after}
+    SELECT 0 AS side, pattern::VARCHAR AS pattern, service, started_at, ended_at FROM {before}
+    UNION ALL SELECT 1 AS side, pattern::VARCHAR AS pattern, service, started_at, ended_at FROM {after}
 )
 SELECT side, pattern, (dense_rank() OVER (ORDER BY pattern) - 1)::INTEGER AS number, service,
     sum(ended_at - started_at)::BIGINT AS seconds, md5(list_sort(list([started_at, ended_at]))::VARCHAR) AS shape
@@ -74,7 +75,8 @@ def pairs_sql(before: str, after: str, facts: Sequence[str], sample: int) -> str
     print_of = f"hash({', '.join(facts)})" if facts else "0"
     columns = f"line_id, number, evidence, {print_of} AS facts"
     sides = [
-        f"SELECT {columns} FROM {source} JOIN numbers USING (pattern) WHERE line_id > $1 AND line_id <= $2"  # noqa: S608
+        f"SELECT {columns} FROM {source} run JOIN numbers ON numbers.pattern = run.pattern::VARCHAR "  # noqa: S608
+        "WHERE line_id > $1 AND line_id <= $2"
         for source in (before, after)
     ]
     return f"""

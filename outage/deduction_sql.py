@@ -1,20 +1,21 @@
 """SQL text that finds the lines which another run has counted at the same time, for DuckDB.
 
 It reads of the workspace `gross` (a relation with line_id, pattern, first_at, last_at, contract_started_on,
-contract_ended_on, zone and more), `shapes` (pattern, service, started_at, ended_at), `contract_days` (zone, day,
-starts_at) and makes relations of its own. Patterns become small integers at once: ten million keys of 64 letters do not
-fit the memory that ten million lines may take. `own` numbers patterns of this run, `taken` those of other runs.
+contract_ended_on, zone and more), `shapes` (as in found_sql), `lost_spans` (pattern, service, started_at, ended_at: the
+same, a row per interval), `contract_days` (zone, day, starts_at) and makes relations of its own. Patterns become small
+integers at once: ten million keys, which are texts in old runs, do not fit the memory that ten million lines may take.
+`own` numbers patterns of this run, `taken` those of other runs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-EXTENT = "SELECT min(started_at), max(ended_at) FROM shapes"
+EXTENT = "SELECT min(started_at), max(ended_at) FROM lost_spans"
 
 _NUMBERS = (
     "CREATE TEMP TABLE own_patterns AS "
-    "SELECT row_number() OVER () AS own, pattern FROM (SELECT DISTINCT pattern FROM shapes)",
+    "SELECT row_number() OVER () AS own, pattern FROM (SELECT DISTINCT pattern FROM lost_spans)",
     "CREATE TEMP TABLE taken_patterns AS "
     "SELECT row_number() OVER () AS taken, run, pattern FROM (SELECT DISTINCT run, pattern FROM taken_shapes)",
 )
@@ -34,7 +35,7 @@ CREATE TEMP TABLE clashes AS
 SELECT DISTINCT pairs.own, pairs.taken
 FROM (SELECT DISTINCT own, taken FROM shared) pairs
 JOIN own_patterns o ON o.own = pairs.own
-JOIN shapes s ON s.pattern = o.pattern
+JOIN lost_spans s ON s.pattern = o.pattern
 JOIN taken_patterns t ON t.taken = pairs.taken
 JOIN taken_shapes ts ON ts.run = t.run AND ts.pattern = t.pattern AND ts.service = s.service
     AND ts.started_at < s.ended_at AND ts.ended_at > s.started_at
@@ -60,7 +61,7 @@ SELECT d.line_id, c.combo FROM combined d JOIN combos c ON c.own = d.own AND c.t
 
 COMBINATIONS = """
 SELECT c.combo, c.lines, 'own' AS side, s.service, s.started_at, s.ended_at
-FROM combos c JOIN own_patterns o ON o.own = c.own JOIN shapes s ON s.pattern = o.pattern
+FROM combos c JOIN own_patterns o ON o.own = c.own JOIN lost_spans s ON s.pattern = o.pattern
 WHERE c.combo >= $1 AND c.combo < $2
 UNION ALL
 SELECT c.combo, c.lines, ts.cause, ts.service, ts.started_at, ts.ended_at
@@ -71,19 +72,18 @@ ORDER BY combo
 """
 """Per combination from $1 to before $2 (rows of one stand together): what its lines lost, and what others counted."""
 
-NET_PATTERNS = "CREATE TEMP TABLE net_patterns (combo BIGINT, pattern VARCHAR, first_at BIGINT, last_at BIGINT)"
+NET_PATTERNS = "CREATE TEMP TABLE net_patterns (combo BIGINT, pattern UUID, first_at BIGINT, last_at BIGINT)"
 """What is left of each combination; no pattern where nothing is."""
 
 KEEP_COMPUTED = (
     "INSERT INTO net_patterns SELECT combo, pattern, first_at, last_at FROM computed_nets",
     """
     INSERT INTO shapes
-    SELECT DISTINCT n.pattern, s.service, s.started_at, s.ended_at
-    FROM computed_spans s JOIN computed_nets n ON n.combo = s.combo
-    WHERE n.pattern NOT IN (SELECT pattern FROM shapes)
+    SELECT NULL, pattern, services, started_at, ended_at FROM computed_shapes
+    WHERE pattern::UUID NOT IN (SELECT pattern FROM shapes)
     """,
 )
-"""From `computed_nets` and `computed_spans` to what lasts; a pattern of two combinations is kept once."""
+"""From `computed_nets` and `computed_shapes` to what lasts; a pattern of two combinations is kept once."""
 
 # What is left of a line may lie outside of its contract, when the whole did not.
 _NET = """
@@ -114,7 +114,10 @@ def taken_sql(runs: Sequence[str], shapes: Sequence[tuple[int, str, str, int | N
     source of each run's lines, numbered by its place; `shapes`: the number of a run, the source of its patterns, the
     cause, and from and to which instant they count (None: without end).
     """
-    lines = (f"SELECT {number} AS run, line_id, pattern FROM {source}" for number, source in enumerate(runs))  # noqa: S608
+    lines = (
+        f"SELECT {number} AS run, line_id, pattern::VARCHAR AS pattern FROM {source}"  # noqa: S608 - our own names
+        for number, source in enumerate(runs)
+    )
     parts = (_shapes_sql(*one) for one in shapes)
     return (
         f"CREATE VIEW taken_lines AS {' UNION ALL '.join(lines)}",
@@ -136,6 +139,7 @@ def _shapes_sql(number: int, source: str, cause: str, from_at: int | None, to_at
     start = "started_at" if from_at is None else f"greatest(started_at, {from_at:d})"
     end = "ended_at" if to_at is None else f"least(ended_at, {to_at:d})"
     return f"""
-    SELECT {number} AS run, pattern, service, '{cause}' AS cause, {start} AS started_at, {end} AS ended_at
+    SELECT {number} AS run, pattern::VARCHAR AS pattern, service, '{cause}' AS cause,
+        {start} AS started_at, {end} AS ended_at
     FROM {source} WHERE {start} < {end} AND {start} < $2 AND {end} > $1
     """  # noqa: S608 - our own names and numbers

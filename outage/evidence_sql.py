@@ -66,20 +66,19 @@ FROM claimed c JOIN base b ON b.account_id = c.account_id
 
 _CLAIMS = """
 CREATE TEMP TABLE claims AS
-SELECT open.line_id, open.evidence, bundle, started_at, ended_at
+SELECT open.line_id, open.evidence, bundle, started_at, ended_at, NULL::BIGINT AS age
 FROM (
     SELECT * FROM named n
     WHERE started_at < ended_at
-        AND n.line_id NOT IN (SELECT line_id FROM presences)
+        AND n.line_id NOT IN (SELECT line_id FROM found)
         AND NOT EXISTS (FROM held WHERE held.element_id = n.served_by_id)
         AND NOT (n.evidence = 'declared' AND n.line_id IN (SELECT line_id FROM contradictions))
     QUALIFY rank = min(rank) OVER (PARTITION BY line_id)
 ) open JOIN claim_bundles USING (services)
 """
 
-_NO_CLAIMS = (
-    "CREATE TEMP TABLE contradictions (line_id BIGINT, element_id BIGINT, service VARCHAR, seen_at BIGINT)",
-    "CREATE TEMP TABLE claims (line_id BIGINT, evidence VARCHAR, bundle BIGINT, started_at BIGINT, ended_at BIGINT)",
+_NO_CONTRADICTIONS = (
+    "CREATE TEMP TABLE contradictions (line_id BIGINT, element_id BIGINT, service VARCHAR, seen_at BIGINT)"
 )
 
 _AWAY = f"""
@@ -130,13 +129,14 @@ def contradictions_sql(claims: str) -> str:
 
 
 def claims_sql(*, any_said: bool) -> tuple[tuple[str, bool], ...]:
-    """Make `claims` (line_id, evidence, bundle, started_at, ended_at): the best of what people say, line by line.
+    """Make `claims` (line_id, evidence, bundle, started_at, ended_at, age: none): the best of what people say.
 
     And `contradictions`. In order, each with whether it wants the parameters $1 and $2, the incident's start and end.
-    `any_said`: whether anybody said anything, so that the base is not read for nothing.
+    `any_said`: whether anybody said anything; if not, there are no `claims`, and the base is not read for nothing.
+    `found` must hold the lines of all presences by then.
     """
     if not any_said:
-        return tuple((statement, False) for statement in _NO_CLAIMS)
+        return ((_NO_CONTRADICTIONS, False),)
     declared = """
     SELECT line_id, unnest(string_split(services, '|')) AS service, started_at, ended_at
     FROM named WHERE evidence = 'declared' AND started_at < ended_at

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
@@ -21,6 +21,7 @@ from outage.inventory import current_version
 from outage.lifecycle import Degree
 from outage.models import Declaration, Incident, Listing, NetworkElement, NumberRange, Outage
 from outage.presence import FORGOTTEN, parts_between
+from outage.reports import Reports, gather_reports
 from outage.run_inputs import Claim, Footprint, HeldRange, RunInputs, extent_of
 
 # Raised when the same inputs come to mean another run, so that old runs are not taken for new ones.
@@ -31,7 +32,7 @@ _DAY_SECONDS = 86_400
 
 @dataclass(frozen=True)
 class Gathered:
-    """A run's inputs, the instant they are measured to, and their fingerprint.
+    """A run's inputs, the instant they are measured to, what was said of single lines, and their fingerprint.
 
     `presence_gone_before`: the first day of which presence is still kept, if days that would matter are forgotten.
     """
@@ -40,6 +41,7 @@ class Gathered:
     as_of: datetime
     fingerprint: str
     presence_gone_before: str | None
+    reports: Reports = field(default_factory=Reports)
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,11 @@ def gather(
         "as_of": clock.to_unix(as_of) if any_open else None,
         "extent": extent if said else None,
     }
+    reports = gather_reports(session, incident)
+    if reports:
+        content["reports"] = reports.told()
     fingerprint = _fingerprint(inputs, content)
-    return Gathered(inputs, measured_to, fingerprint, _gone_before(session, window))
+    return Gathered(inputs, measured_to, fingerprint, _gone_before(session, window), reports)
 
 
 def impaired_of(session: Session, incident: Incident, losses: Footprint, as_of: datetime) -> Footprint:

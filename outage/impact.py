@@ -14,13 +14,15 @@ from foundation import clock
 from foundation.bulk import Progress
 from foundation.db import Database
 from foundation.errors import InputError
-from foundation.snapshots import SnapshotStore, catalogue
+from foundation.snapshots import SnapshotStore, WrittenFile, catalogue
 from outage.deduction import planned_alongside
 from outage.gathering import Gathered, gather
+from outage.holding import holding_run, let_hold, next_turn
 from outage.incidents import get_incident
 from outage.measuring import Written, write_run
 from outage.mirror import ensure_mirror
 from outage.models import ImpactRun, Incident
+from outage.reports import write_reports
 from outage.timeline import check_aware, lock_incidents, record_change
 
 _LONGEST_HOLD_HOURS = 24 * 14
@@ -69,9 +71,9 @@ def measure_impact(
     _check_share(home_area_share)
     instant = clock.now() if as_of is None else check_aware(as_of, "as_of")
     with database.reading() as session:
-        _check_as_of(get_incident(session, incident_ref), instant)
-    with database.reading() as session:
-        alongside = [one.ref for one in planned_alongside(session, get_incident(session, incident_ref), until=instant)]
+        incident = get_incident(session, incident_ref)
+        _check_as_of(incident, instant)
+        alongside = [one.ref for one in planned_alongside(session, incident, until=instant)]
     for ref in alongside:
         _measure_planned(database, store, ref, actor, instant, hold_hours, home_area_share)
     base = ensure_mirror(database, store, progress=progress)
@@ -79,11 +81,18 @@ def measure_impact(
         incident = get_incident(session, incident_ref)
         gathered = gather(session, incident, base, instant, hold_hours=hold_hours, home_area_share=home_area_share)
         known = _find_run(session, incident.id, gathered)
+        holds = known is not None and holding_run(session, incident.id) is known
     if known is not None:
-        return MeasuredImpact(known, is_new=False)
+        return MeasuredImpact(known if holds else _let_hold_again(database, known, actor), is_new=False)
     written = write_run(store, gathered.inputs)
+    reports = write_reports(store, gathered.reports, base)
     with database.transaction() as session:
-        return _record(session, incident.id, gathered, written, actor)
+        return _record(session, incident.id, gathered, written, reports, actor)
+
+
+def _let_hold_again(database: Database, known: ImpactRun, actor: str) -> ImpactRun:
+    with database.transaction() as session:
+        return let_hold(session, known.id, actor=actor)
 
 
 def _measure_planned(
@@ -124,13 +133,20 @@ def _find_run(session: Session, incident_id: int, gathered: Gathered) -> ImpactR
     ).one_or_none()
 
 
-def _record(session: Session, incident_id: int, gathered: Gathered, written: Written, actor: str) -> MeasuredImpact:
+def _record(
+    session: Session,
+    incident_id: int,
+    gathered: Gathered,
+    written: Written,
+    reports: WrittenFile | None,
+    actor: str,
+) -> MeasuredImpact:
     """Make the written run visible, unless another process measured the same meanwhile."""
     incident = session.get_one(Incident, incident_id)
     lock_incidents(session, incident)
     known = _find_run(session, incident.id, gathered)
     if known is not None:
-        return MeasuredImpact(known, is_new=False)
+        return MeasuredImpact(let_hold(session, known.id, actor=actor), is_new=False)
     counts = dict(written.counts)
     if gathered.presence_gone_before is not None:
         counts["presence_forgotten_before"] = gathered.presence_gone_before
@@ -143,9 +159,12 @@ def _record(session: Session, incident_id: int, gathered: Gathered, written: Wri
         lines_snapshot=catalogue(session, written.lines),
         patterns_snapshot=catalogue(session, written.patterns),
         base_snapshot=gathered.inputs.base,
+        reports_snapshot=None if reports is None else catalogue(session, reports),
         counts=counts,
         measured_by=actor,
         measured_at=clock.now(),
+        turn=next_turn(session, incident.id),
+        held_at=clock.now(),
     )
     session.add(run)
     record_change(

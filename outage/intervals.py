@@ -10,6 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import chain
 from typing import NamedTuple
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from foundation.errors import InputError
@@ -157,14 +158,20 @@ def days_over(s: IntervalSet, zone: str, hours: int | Fraction | Decimal) -> int
 
 
 def pattern_key(per_service: Mapping[str, IntervalSet]) -> str:
-    """The name of a pattern: 64 hex digits, equal exactly when each service has the same seconds.
+    """The name of a pattern: a UUID, equal exactly when each service has the same seconds.
 
     The order of services does not count, and a service without any seconds is the same as a service not named.
-    Stored keys depend on this form: SHA-256 over compact JSON of `[[service, [[start, end], ...]], ...]`.
+    Stored keys depend on this form: the first half of the SHA-256 over, for each interval set in the order of the first
+    service that has it, those services, its starts and its ends: `["data","sms"][0, 90][60, 120]["voice"][0][60]`.
     """
-    canonical = [[service, normalise(per_service[service])] for service in sorted(per_service)]
-    text = json.dumps([pair for pair in canonical if pair[1]], separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    sharing: dict[IntervalSet, list[str]] = {}
+    for service in sorted(per_service):
+        if out := normalise(per_service[service]):
+            sharing.setdefault(out, []).append(json.dumps(service))
+    text = "".join(
+        f"[{','.join(names)}]{[start for start, _ in out]}{[end for _, end in out]}" for out, names in sharing.items()
+    )
+    return str(UUID(hashlib.sha256(text.encode()).hexdigest()[:32]))
 
 
 def _checked(intervals: Iterable[Interval]) -> Iterator[Interval]:

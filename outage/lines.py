@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -14,6 +13,7 @@ from foundation.snapshots import SnapshotStore
 from outage.impact_sql import FACTS
 from outage.intervals import IntervalSet
 from outage.models import ImpactRun
+from outage.patterns import read_patterns
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def patterns_of(store: SnapshotStore, run: ImpactRun) -> dict[str, dict[str, Int
 
     Raises NotFoundError when the run's file is missing.
     """
-    return _read_patterns(store, run, None)
+    return read_patterns(store, run.patterns_snapshot)
 
 
 def impact_of_line(store: SnapshotStore, run: ImpactRun, line_id: int) -> LineImpact | None:
@@ -50,7 +50,7 @@ def impact_of_line(store: SnapshotStore, run: ImpactRun, line_id: int) -> LineIm
     rows = table.to_pylist()
     if not rows:
         return None
-    return _line(rows[0], _read_patterns(store, run, _keys(rows)))
+    return _line(rows[0], read_patterns(store, run.patterns_snapshot, _keys(rows)))
 
 
 def sample_lines(store: SnapshotStore, run: ImpactRun, *, limit: int = 20) -> list[LineImpact]:
@@ -60,29 +60,14 @@ def sample_lines(store: SnapshotStore, run: ImpactRun, *, limit: int = 20) -> li
         for batch in file.iter_batches(batch_size=max(limit, 1), use_threads=False):
             rows = batch.slice(0, limit).to_pylist()
             break
-    patterns = _read_patterns(store, run, _keys(rows)) if rows else {}
+    patterns = read_patterns(store, run.patterns_snapshot, _keys(rows)) if rows else {}
     return [_line(row, patterns) for row in rows]
-
-
-def _read_patterns(store: SnapshotStore, run: ImpactRun, keys: set[str] | None) -> dict[str, dict[str, IntervalSet]]:
-    filters = None if keys is None else [("pattern", "in", keys)]
-    table = pq.read_table(store.path(run.patterns_snapshot), filters=filters, use_threads=False)
-    patterns: dict[str, dict[str, IntervalSet]] = {}
-    # The file is in the order of pattern, service and start.
-    for (pattern, service), spans in groupby(_spans(table), key=lambda span: span[:2]):
-        patterns.setdefault(pattern, {})[service] = tuple((start, end) for _, _, start, end in spans)
-    return patterns
 
 
 def _keys(rows: Iterable[Mapping[str, Any]]) -> set[str]:
     # Runs that were written before others' time was left out have no column for what a line lost with it.
     found = {row.get(name) for row in rows for name in ("pattern", "gross_pattern")}
-    return {key for key in found if key is not None}
-
-
-def _spans(table: Any) -> Iterator[tuple[str, str, int, int]]:
-    names = ("pattern", "service", "started_at", "ended_at")
-    return zip(*(table.column(name).to_pylist() for name in names), strict=True)
+    return {str(key) for key in found if key is not None}
 
 
 def _line(row: dict[str, Any], patterns: Mapping[str, Mapping[str, IntervalSet]]) -> LineImpact:
@@ -91,10 +76,10 @@ def _line(row: dict[str, Any], patterns: Mapping[str, Mapping[str, IntervalSet]]
     return LineImpact(
         line_id=row["line_id"],
         account_id=row["account_id"],
-        pattern=row["pattern"],
+        pattern=str(row["pattern"]),
         evidence=row["evidence"],
         sighting_age=row["sighting_age"],
-        services=patterns[row["pattern"]],
+        services=patterns[str(row["pattern"])],
         facts=facts,
-        gross=None if row.get("gross_pattern") is None else patterns[row["gross_pattern"]],
+        gross=None if row.get("gross_pattern") is None else patterns[str(row["gross_pattern"])],
     )

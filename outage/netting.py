@@ -24,13 +24,11 @@ from outage.intervals import (
     total_seconds,
     union,
 )
+from outage.patterns import SHAPES, shape_rows, spans_source, unnested_sql
 
 PLANNED, INCIDENT = "planned", "incident"
 
 _CHUNK = 20_000
-_SPAN = pa.schema(
-    [("combo", pa.int64()), ("service", pa.string()), ("started_at", pa.int64()), ("ended_at", pa.int64())]
-)
 _NET = pa.schema([("combo", pa.int64()), ("pattern", pa.string()), ("first_at", pa.int64()), ("last_at", pa.int64())])
 
 
@@ -132,25 +130,30 @@ def deduct(workspace: Workspace, store: SnapshotStore, deductions: Sequence[Dedu
 def _compute(workspace: Workspace, first_combo: int, tally: _Tally) -> None:
     """Net of the combinations from `first_combo` on, into the tables `net_patterns` and `shapes`."""
     nets: list[tuple[int, str | None, int | None, int | None]] = []
-    spans: list[tuple[int, str, int, int]] = []
+    shapes: dict[str, Mapping[str, IntervalSet]] = {}
     for combo, lines, sides in _combinations(workspace, first_combo):
         net = net_of(sides["own"], sides[PLANNED], sides[INCIDENT])
         tally.add(lines, net)
         whole = union(*net.left.values())
-        nets.append((combo, pattern_key(net.left) if net.left else None, first(whole), last(whole)))
-        spans.extend((combo, service, *span) for service, out in net.left.items() for span in out)
+        key = pattern_key(net.left) if net.left else None
+        nets.append((combo, key, first(whole), last(whole)))
+        if key is not None:
+            shapes[key] = net.left
     _register(workspace, "computed_nets", _NET, nets)
-    _register(workspace, "computed_spans", _SPAN, spans)
+    rows = ((key, *row) for key, services in shapes.items() for row in shape_rows(services))
+    _register(workspace, "computed_shapes", SHAPES, rows)
     for statement in deduction_sql.KEEP_COMPUTED:
         workspace.execute(statement)
 
 
 def _find(workspace: Workspace, store: SnapshotStore, deductions: Sequence[Deduction]) -> int:
     """Make `deducted` and `combos`; how many combinations there are, numbered from 1."""
+    workspace.execute(f"CREATE VIEW lost_spans AS {unnested_sql('shapes')}")
     ((first_at, last_at),) = workspace.fetch_rows(deduction_sql.EXTENT)
     runs = list(dict.fromkeys(one.lines for one in deductions))
     shapes = [
-        (runs.index(one.lines), store.source(one.patterns), one.cause, one.from_at, one.to_at) for one in deductions
+        (runs.index(one.lines), spans_source(store, one.patterns), one.cause, one.from_at, one.to_at)
+        for one in deductions
     ]
     lines_view, shapes_table = deduction_sql.taken_sql([store.source(run) for run in runs], shapes)
     workspace.execute(lines_view)

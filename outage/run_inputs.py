@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -16,6 +15,7 @@ from outage import evidence_sql, impact_sql
 from outage.evidence import CLAIMED, PRECEDENCE, Evidence, alike
 from outage.intervals import IntervalSet, first, last, pattern_key
 from outage.netting import Deduction
+from outage.patterns import SHAPES, shape_rows
 
 Footprint = Mapping[tuple[int, str], IntervalSet]
 
@@ -27,8 +27,6 @@ _IMPAIRED = pa.schema([("element_id", _INTEGER), ("service", _TEXT), *_SPAN])
 _HELD = pa.schema([("element_id", _INTEGER), *_EXTENT])
 _HOMES = pa.schema([("area", _TEXT), *_EXTENT])
 _HOME_CELLS = pa.schema([("area", _TEXT), ("element_id", _INTEGER)])
-_SHARED_PATTERNS = pa.schema([("pattern", _TEXT), ("service", _TEXT), *_SPAN])
-_BUNDLES = pa.schema([("bundle", _INTEGER), ("service", _TEXT), ("quoted", _TEXT)])
 _RANGES = pa.schema([("first_key", _INTEGER), ("last_key", _INTEGER), ("element_id", _INTEGER)])
 CLAIM_SCHEMA = pa.schema([("line_id", _INTEGER), ("account_id", _INTEGER), ("services", _TEXT), *_SPAN])
 """What people say: of a line or of all lines of an account, services joined by |, no time for the incident's own."""
@@ -36,6 +34,7 @@ CLAIM_BY_SERVICE = pa.schema([("line_id", _INTEGER), ("service", _TEXT), *_SPAN]
 """The same as contradictions are asked about: of a line, one service at a time."""
 _CLAIM_BUNDLES = pa.schema([("services", _TEXT), ("bundle", _INTEGER)])
 _CONTRACT_DAYS = pa.schema([("zone", _TEXT), ("day", pa.date32()), ("starts_at", _INTEGER)])
+_FEW_ELEMENTS = 32
 _NO_SIGHTINGS = "SELECT NULL::BIGINT AS line_id, NULL::BIGINT AS element_id, NULL::BIGINT AS seen_at WHERE false"
 _NO_VISITS = f"SELECT line_id, element_id, seen_at AS started_at, seen_at AS ended_at FROM ({_NO_SIGHTINGS})"  # noqa: S608
 
@@ -98,22 +97,36 @@ def extent_of(sets: Iterable[IntervalSet]) -> tuple[int, int]:
     return min(firsts, default=0), max(lasts, default=0)
 
 
-def lay_out(workspace: Workspace, store: SnapshotStore, inputs: RunInputs) -> None:
-    """Give the workspace every relation that impact_sql and evidence_sql read, but those they make themselves.
+@dataclass(frozen=True)
+class Layout:
+    """What SQL has to know of the relations that were laid out.
+
+    `lost` and `claimed`: services by the number of their bundle, of measured losses and of claims; `shared`: what whole
+    groups of lines share; `any_held`: whether a failed element holds lines.
+    """
+
+    lost: Mapping[int, Sequence[str]]
+    claimed: Mapping[int, Sequence[str]]
+    shared: impact_sql.Shared
+    any_held: bool
+
+
+def lay_out(workspace: Workspace, store: SnapshotStore, inputs: RunInputs) -> Layout:
+    """Give the workspace every relation that found_sql, impact_sql and evidence_sql read, but those they make.
 
     Raises NotFoundError when a file is missing.
     """
     lay_out_presence(workspace, store, inputs.sightings, inputs.visits)
     claimed_services = _lay_out_claims(workspace, store, inputs)
-    bundles = _bundles(inputs.footprint)
-    own = alike(claimed_services)
-    _lay_out_bundles(workspace, bundles, own, claimed_services)
-    _lay_out_losses(workspace, bundles, inputs.footprint)
+    lost = dict(enumerate(_bundles(inputs.footprint)))
+    # A line has measured losses or claims, never both, so that the two may bundle services each in their own way.
+    claimed = dict(enumerate(alike(claimed_services), len(lost)))
+    _lay_out_claim_bundles(workspace, claimed, claimed_services)
+    _lay_out_losses(workspace, lost, inputs.footprint)
     register(workspace, "impaired", _IMPAIRED, _spans(inputs.impaired))
     _lay_out_base(workspace, store, inputs)
-    _lay_out_shared(workspace, inputs)
-    zones = [zone for (zone,) in workspace.fetch_rows(impact_sql.ZONES)]
-    register(workspace, "contract_days", _CONTRACT_DAYS, _contract_days(zones, *contract_days_of(inputs)))
+    held = _lay_out_shared(workspace, inputs)
+    return Layout(lost, claimed, _shared(held, _lay_out_contract_days(workspace, inputs), inputs), bool(held))
 
 
 def lay_out_presence(
@@ -170,24 +183,15 @@ def _bundles(footprint: Footprint) -> list[list[str]]:
     return bundles
 
 
-def _lay_out_bundles(
-    workspace: Workspace, lost: list[list[str]], claimed: list[list[str]], services: list[list[str]]
+def _lay_out_claim_bundles(
+    workspace: Workspace, claimed: Mapping[int, Sequence[str]], services: list[list[str]]
 ) -> None:
-    # A line has measured losses or claims, never both, so that the two may bundle services each in their own way.
-    everything = enumerate([*lost, *claimed])
-    names = [(number, name, json.dumps(name)) for number, bundle in everything for name in bundle]
-    register(workspace, "bundles", _BUNDLES, names)
-    parts = [
-        ("|".join(one), number)
-        for one in services
-        for number, bundle in enumerate(claimed, len(lost))
-        if bundle[0] in one
-    ]
+    parts = [("|".join(one), number) for one in services for number, bundle in claimed.items() if bundle[0] in one]
     register(workspace, "claim_bundles", _CLAIM_BUNDLES, parts)
 
 
-def _lay_out_losses(workspace: Workspace, bundles: list[list[str]], footprint: Footprint) -> None:
-    numbers = {bundle[0]: number for number, bundle in enumerate(bundles)}
+def _lay_out_losses(workspace: Workspace, bundles: Mapping[int, Sequence[str]], footprint: Footprint) -> None:
+    numbers = {bundle[0]: number for number, bundle in bundles.items()}
     lost = [
         (element, numbers[service], start, end)
         for element, service, start, end in _spans(footprint)
@@ -217,26 +221,35 @@ def _lay_out_base(workspace: Workspace, store: SnapshotStore, inputs: RunInputs)
         workspace.execute(statement)
 
 
-def _lay_out_shared(workspace: Workspace, inputs: RunInputs) -> None:
-    """Register the patterns that lines share without being looked at one by one: of holding elements, and of areas."""
+def _lay_out_shared(workspace: Workspace, inputs: RunInputs) -> dict[int, tuple[str, int, int]]:
+    """Register the patterns that lines share without being looked at one by one: of holding elements, and of areas.
+
+    Returns, per element that holds lines, its pattern, when it first lost a service and when it had all of them back.
+    """
     users = {element for (element,) in workspace.fetch_rows(impact_sql.USERS_OF)}
     held: dict[int, dict[str, IntervalSet]] = {}
     for (element, service), out in inputs.footprint.items():
         if element in users:
             held.setdefault(element, {})[service] = out
-    shapes: dict[str, Mapping[str, IntervalSet]] = {}
-    extents: list[list[tuple[Any, ...]]] = [[], []]
-    losses: tuple[Mapping[Any, Mapping[str, IntervalSet]], ...] = (held, inputs.areas)
-    for rows, shared in zip(extents, losses, strict=True):
-        for holder, services in shared.items():
-            key = pattern_key(services)
-            shapes[key] = services
-            rows.append((holder, key, *extent_of(services.values())))
-    register(workspace, "held", _HELD, extents[0])
-    register(workspace, "homes", _HOMES, extents[1])
+    extents = {holder: _extent(services) for holder, services in held.items()}
+    register(workspace, "held", _HELD, ((holder, *extent) for holder, extent in extents.items()))
+    register(workspace, "homes", _HOMES, ((area, *_extent(services)) for area, services in inputs.areas.items()))
     register(workspace, "home_cells", _HOME_CELLS, inputs.area_cells)
-    spans = [(key, service, *span) for key, shape in shapes.items() for service, out in shape.items() for span in out]
-    register(workspace, "shared_patterns", _SHARED_PATTERNS, spans)
+    shapes = {pattern_key(services): services for services in (*held.values(), *inputs.areas.values())}
+    rows = ((key, *row) for key, services in shapes.items() for row in shape_rows(services))
+    register(workspace, "shared_patterns", SHAPES, rows)
+    return extents
+
+
+def _extent(services: Mapping[str, IntervalSet]) -> tuple[str, int, int]:
+    return pattern_key(services), *extent_of(services.values())
+
+
+def _shared(
+    held: Mapping[int, tuple[str, int, int]], midnights: Mapping[str, Sequence[int]], inputs: RunInputs
+) -> impact_sql.Shared:
+    first_day, last_day = contract_days_of(inputs)
+    return impact_sql.Shared(held if len(held) <= _FEW_ELEMENTS else None, first_day, last_day, midnights)
 
 
 def contract_days_of(inputs: RunInputs) -> tuple[date, date]:
@@ -247,12 +260,16 @@ def contract_days_of(inputs: RunInputs) -> tuple[date, date]:
     return start, start + timedelta(days=(last_at - first_at) // 86_400 + 5)
 
 
-def _contract_days(zones: Iterable[str], first: date, last: date) -> list[tuple[str, date, int]]:
-    """When each local day of `first` to `last` starts in each zone."""
-    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    places = [(zone, clock.parse_zone(zone, where="subscriber's zone")) for zone in zones]
-    return [
-        (zone, day, clock.to_unix(datetime.combine(day, time(), place).astimezone(UTC)))
-        for zone, place in places
-        for day in days
-    ]
+def _lay_out_contract_days(workspace: Workspace, inputs: RunInputs) -> dict[str, list[int]]:
+    """Register when each local day of `contract_days_of` starts in each zone; returns the same per zone."""
+    first_day, last_day = contract_days_of(inputs)
+    days = [first_day + timedelta(days=number) for number in range((last_day - first_day).days + 1)]
+    zones = [zone for (zone,) in workspace.fetch_rows(impact_sql.ZONES)]
+    places = {zone: clock.parse_zone(zone, where="subscriber's zone") for zone in zones}
+    midnights = {
+        zone: [clock.to_unix(datetime.combine(day, time(), place).astimezone(UTC)) for day in days]
+        for zone, place in places.items()
+    }
+    rows = [(zone, *one) for zone, starts in midnights.items() for one in zip(days, starts, strict=True)]
+    register(workspace, "contract_days", _CONTRACT_DAYS, rows)
+    return midnights

@@ -18,6 +18,7 @@ from outage import scale_sql
 from outage.incidents import get_incident
 from outage.models import ImpactRun, Incident
 from outage.outages import count_open
+from outage.patterns import spans_source
 from outage.scale_facts import AreaScale, GroupScale, IncidentScale, ServiceScale, nothing_of
 from outage.scale_network import NetworkShare, network_share
 from outage.steps import Steps, area, from_changes, going_on, level_at, worst
@@ -168,7 +169,7 @@ def _lay_out(workspace: Workspace, store: SnapshotStore, run: ImpactRun) -> dict
         lines = scale_sql.with_homes(lines, base, _HOME)
     area = _HOME if residents else None
     workspace.execute(scale_sql.crowds_sql(lines, has_gross=_GROSS in in_run, area=area))
-    workspace.execute(scale_sql.spans_sql(store.source(run.patterns_snapshot)))
+    workspace.execute(scale_sql.spans_sql(spans_source(store, run.patterns_snapshot)))
     return residents
 
 

@@ -6,7 +6,7 @@ started_at, ended_at; service None: without at least one of them).
 
 from __future__ import annotations
 
-from outage.impact_sql import merged_sql
+from outage.interval_sql import merged_sql
 
 CROWDS = """
 CREATE TEMP TABLE crowds AS

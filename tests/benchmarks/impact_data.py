@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import statistics
+import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from foundation import clock
 from foundation.bulk import insert_rows
@@ -124,6 +129,38 @@ def seconds_of(work: Callable[[], object]) -> float:
     return clock.monotonic() - started
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What one call took: seconds on the wall, and seconds of processor time of this process with all its threads."""
+
+    wall: float
+    processor: float
+
+
+def cost_of(work: Callable[[], object]) -> Cost:
+    """What one call takes. On a busy machine the processor tells more than the wall."""
+    spent = time.process_time()
+    wall = seconds_of(work)
+    return Cost(wall, time.process_time() - spent)
+
+
+def middle(costs: Sequence[Cost]) -> Cost:
+    """The medians."""
+    return Cost(statistics.median(one.wall for one in costs), statistics.median(one.processor for one in costs))
+
+
+def compared(name: str, run: Cost, rival: Cost, *, in_process: bool = True) -> tuple[str, ...]:
+    """A row of a table: a contestant's seconds and how many times as long the run took, by the wall and processor."""
+    told = (name, f"{rival.wall:.2f}", f"{run.wall / rival.wall:.2f}")
+    if not in_process:
+        return (*told, "", "")
+    return (*told, f"{rival.processor:.2f}", f"{run.processor / rival.processor:.2f}")
+
+
+COMPARED = ("", "seconds", "run / this", "processor seconds", "run / this")
+"""The header of rows of `compared`."""
+
+
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A small table on the terminal."""
     widths = [max(len(row[at]) for row in (header, *rows)) for at in range(len(header))]
@@ -143,6 +180,10 @@ def write_mirror(store: SnapshotStore, lines: int) -> str:
         "contract_ended_on": "NULL::DATE",
         "served_by_id": "served_by_id::BIGINT",
     }
+    nothing = {pa.int64(): "NULL::BIGINT", pa.int32(): "NULL::INTEGER", pa.date32(): "NULL::DATE"}
+    for field in MIRROR:
+        if field.name not in (*LINE_COLUMNS, *others):
+            others[field.name] = nothing.get(field.type, "NULL::VARCHAR")
     columns = ", ".join(f"{others.get(name, name)} AS {name}" for name in MIRROR.names)
     with store.connect() as workspace:
         workspace.execute("SET preserve_insertion_order = true")

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from foundation.db import Database
 from foundation.snapshots import SnapshotStore
-from outage.measuring import write_run
+from outage.measuring import Written, write_run
 from tests.benchmarks import impact_data as data
 
 # What an analyst would write: where each line was until its next sighting, cut with the losses, then joined to islands.
@@ -50,27 +50,27 @@ def test_a_run_over_sightings_on_cells_that_fail_in_stages(
 ) -> None:
     base, sightings = data.write_mirror(store, data.LINES), data.write_sightings(store, data.LINES)
     inputs = data.storm_inputs(base, sightings)
-    by_hand: list[float] = []
-    written = benchmark.pedantic(
-        lambda: write_run(store, inputs),
+    by_hand: list[data.Cost] = []
+    runs: list[data.Cost] = []
+    found: list[Written] = []
+    benchmark.pedantic(
+        lambda: runs.append(data.cost_of(lambda: found.append(write_run(store, inputs)))),
         setup=lambda: by_hand.append(_in_duckdb(store, sightings)),
         rounds=data.ROUNDS,
     )
-    took, hand = benchmark.stats.stats.median, sorted(by_hand)[data.ROUNDS // 2]
+    written, took = found[-1], data.middle(runs)
     _copy_in(database, store, sightings)
-    in_postgresql = _in_postgresql(database)
     rows = [
-        ("the run, with patterns and facts", f"{took:.2f}", "1.00"),
-        ("DuckDB by hand, joins and unions", f"{hand:.2f}", f"{took / hand:.2f}"),
-        ("PostgreSQL by hand, query alone", f"{in_postgresql:.2f}", f"{took / in_postgresql:.2f}"),
+        data.compared("the run, with patterns and facts", took, took),
+        data.compared("DuckDB by hand, joins and unions", took, data.middle(by_hand)),
+        data.compared("PostgreSQL by hand, query alone", took, _in_postgresql(database), in_process=False),
     ]
     if importlib.util.find_spec("polars") is not None:
-        polars = _in_polars(store, sightings)
-        rows.append(("Polars by hand", f"{polars:.2f}", f"{took / polars:.2f}"))
+        rows.append(data.compared("Polars by hand", took, _in_polars(store, sightings)))
     seen = data.LINES * data.SIGHTINGS_PER_LINE
-    found = f"{written.counts['lines']:,} lines hit, {written.counts['patterns']:,} patterns"
-    title = f"{data.LINES:,} lines, {seen:,} sightings, {data.CELLS:,} cells in stages: {found}"
-    data.print_table(title, ("", "seconds", "run / this"), rows)
+    hit = f"{written.counts['lines']:,} lines hit, {written.counts['patterns']:,} patterns"
+    title = f"{data.LINES:,} lines, {seen:,} sightings, {data.CELLS:,} cells in stages: {hit}"
+    data.print_table(title, data.COMPARED, rows)
 
 
 def _lost() -> list[tuple[int, int, int]]:
@@ -82,13 +82,13 @@ def _values() -> str:
     return ", ".join(str(row) for row in _lost())
 
 
-def _in_duckdb(store: SnapshotStore, sightings: str) -> float:
+def _in_duckdb(store: SnapshotStore, sightings: str) -> data.Cost:
     target = store.directory / "rival.parquet"
     with store.connect() as workspace:
         workspace.execute(f"CREATE VIEW sightings AS FROM {store.source(sightings)}")
         workspace.execute(f"CREATE TABLE lost AS FROM (VALUES {_values()}) v(element_id, started_at, ended_at)")
         statement = f"COPY ({_BY_HAND}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
-        return data.seconds_of(lambda: workspace.execute(statement))
+        return data.cost_of(lambda: workspace.execute(statement))
 
 
 def _copy_in(database: Database, store: SnapshotStore, sightings: str) -> None:
@@ -112,14 +112,14 @@ def _copy_in(database: Database, store: SnapshotStore, sightings: str) -> None:
         connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("ANALYZE sightings, lost")
 
 
-def _in_postgresql(database: Database) -> float:
+def _in_postgresql(database: Database) -> data.Cost:
     query = text(f"SELECT count(*), sum(ended_at - started_at) FROM ({_BY_HAND}) spans")
     with database.engine.connect() as connection:
         connection.execute(text("SET work_mem = '256MB'"))
-        return data.seconds_of(lambda: connection.execute(query).all())
+        return data.cost_of(lambda: connection.execute(query).all())
 
 
-def _in_polars(store: SnapshotStore, sightings: str) -> float:
+def _in_polars(store: SnapshotStore, sightings: str) -> data.Cost:
     polars: Any = importlib.import_module("polars")
     lost = polars.DataFrame(_lost(), schema=["element_id", "started_at", "ended_at"], orient="row").lazy()
     column = polars.col
@@ -142,4 +142,4 @@ def _in_polars(store: SnapshotStore, sightings: str) -> float:
         spans = cut.with_columns(island=island).group_by("line_id", "island")
         spans.agg(column("started_at").min(), column("ended_at").max()).collect()
 
-    return data.seconds_of(run)
+    return data.cost_of(run)

@@ -217,8 +217,7 @@ def test_pattern_keys_are_equal_only_for_equal_seconds_per_service(a, b):
     assert (iv.pattern_key(a) == iv.pattern_key(b)) == (a == b)
 
 
-def test_the_pattern_key_is_the_one_that_stored_runs_were_written_with():
-    # sha256 of [["data",[[0,60]]],["voice",[[0,60],[90,120]]]]
-    assert iv.pattern_key({"voice": ((0, 60), (90, 120)), "data": ((0, 60),)}) == (
-        "6e94dba985817a23905f35f0f926123638d754220341ad0d297f3a37ad72ca4e"
-    )
+def test_the_pattern_key_is_the_one_that_stored_runs_are_written_with():
+    # The first half of the sha256 of ["data","sms"][0][60]["voice"][0, 90][60, 120]
+    lost = {"voice": ((0, 60), (90, 120)), "sms": ((0, 60),), "data": ((0, 60),)}
+    assert iv.pattern_key(lost) == "722fe982-ee2e-8e52-e9ac-d8d7cc5dec97"
