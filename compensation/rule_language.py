@@ -6,10 +6,14 @@ from collections.abc import Iterable, Iterator
 
 from compensation.facts import CATALOGUE
 from compensation.feel import KEYWORDS, FeelType
-from compensation.feel.check import ARITHMETIC
+from compensation.feel.arithmetic import MAX_BITS
+from compensation.feel.builtins import MAX_TEXT
+from compensation.feel.combining import ARITHMETIC
+from compensation.feel.evaluate import MAX_STEPS
 from compensation.feel.functions import PROPERTIES, ROUNDINGS, SIGNATURES
 from compensation.feel.lexer import SYMBOLS
 from compensation.feel.parser import POWERS
+from compensation.feel.patterns import MAX_SEARCHED, PATTERN_FORM
 from compensation.feel.stream import MAX_OPERATIONS
 from compensation.feel.values import MAX_DIGITS
 from compensation.tables import HitPolicy
@@ -48,6 +52,11 @@ _FORMS = (
     ("`a and b`, `a or b`", "three-valued: `false and null` is false, `true and null` is null"),
     ("`a = b`, `a != b`", "always true or false; `null = null` is true, `true = 1` is not"),
     ("`outage date.year`", "a part of a date, time or duration, or an entry of a context"),
+    ("`fees[item > 10]`, `steps[item.least <= 4]`", "the items for which it is true"),
+    ("`fees[1]`, `fees[-1]`", "the item at a place, counted from 1, or from the end"),
+    ("`for fee in fees return fee / 2`", "a result for each item; `for i in 1..3 return i` counts"),
+    ("`for a in x, b in y return a + b`", "every combination, the last the fastest"),
+    ("`some fee in fees satisfies fee > 10`", "three-valued or over the items; `every` is three-valued and"),
 )
 
 
@@ -66,7 +75,10 @@ def _lines() -> Iterator[str]:
     yield from _section("Cells", ("cell", "the input is"), _CELLS)
     yield from _section("Expressions", ("form", "meaning"), _FORMS)
     yield ""
-    yield f"At most {MAX_OPERATIONS} operations in one expression; split longer ones into decisions."
+    yield f"At most {MAX_OPERATIONS} operations in one expression; split longer ones into decisions. One expression"
+    yield f"goes through at most {MAX_STEPS} items; texts have at most {MAX_TEXT} characters, lists {MAX_STEPS} items"
+    yield f"at any depth, numbers {MAX_BITS} bits. What is beyond is null with its reason. A bracket behind the end of"
+    yield "an interval closes it: `]1..5[` excludes 5, so a filter there stands in brackets, `]1..(fees[1])[`."
     yield from _section("Operators, the loosest first", ("operators",), _operators())
     yield from _section("What goes with what", ("left", "operator", "right", "gives"), _arithmetic())
     yield ""
@@ -75,6 +87,8 @@ def _lines() -> Iterator[str]:
     yield ""
     yield "Money must be rounded once, outermost, by one of " + ", ".join(f"`{name}`" for name in ROUNDINGS) + "."
     yield "There is no `today` or `now`: a rule says the same whenever it is asked."
+    yield f"A pattern is a regular expression of {PATTERN_FORM}; flags `i` (case), `m` (lines), `s` (a dot takes"
+    yield f"line ends). It searches texts of at most {MAX_SEARCHED} characters, fewer the more open repetitions it has."
     yield from _section("Parts after a dot", ("of", "parts"), _properties())
     yield from _section("Hit policies", ("letter", "meaning"), ((f"`{one}`", one.said) for one in HitPolicy))
     yield from _tables()

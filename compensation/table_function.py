@@ -15,9 +15,9 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from compensation.feel import FeelType, Literal, Node, Scope, UnaryTests, Value, Values, passes
-from compensation.feel.generate import Builder, is_fixed, load, parts, run_constant
+from compensation.feel.generate import Builder, is_fixed, load, parts, put_in, run_constant
 from compensation.feel.nodes import Compares, Equals, Negative, Within
-from compensation.tables import HitPolicy, Status, Table, combine, evaluate_table
+from compensation.tables import HitPolicy, Output, Rule, Status, Table, combine, evaluate_table
 
 _SEARCHED = (FeelType.NUMBER, FeelType.MONEY, FeelType.DATE, FeelType.DURATION)
 _LOOKED_UP = (FeelType.STRING, FeelType.BOOLEAN)
@@ -56,10 +56,24 @@ class TableFunction:
     def __call__(self, values: Values) -> Found:
         try:
             return self.row(*[values[name] for name in self.reads])
-        except (TypeError, AttributeError):
-            # A value of a type that the table was not checked with: the interpreter knows what that means.
+        except (TypeError, AttributeError, OverflowError):
+            # A value of a type that the table was not checked with, or out of range: the interpreter knows.
             result = evaluate_table(self.table, values)
             return Found(result.status, result.rules, tuple(result.outputs.values()))
+
+
+def bind_table(table: Table, parameters: Mapping[str, Value]) -> Table:
+    """The table with parameters put in as their values, so that its cells can be looked up."""
+    outputs = tuple(
+        Output(one.name, one.type, put_in(one.values, parameters), put_in(one.default, parameters))
+        for one in table.outputs
+    )
+    rules = tuple(
+        Rule(rule.number, put_in(rule.tests, parameters), put_in(rule.outputs, parameters), rule.note)
+        for rule in table.rules
+    )
+    values = put_in(table.input_values, parameters)
+    return Table(table.hit_policy, put_in(table.inputs, parameters), outputs, rules, values)
 
 
 def _generated(table: Table, reads: Sequence[str], scope: Scope) -> Callable[..., Found]:
@@ -290,9 +304,16 @@ class _Rules:
         if all(isinstance(row, tuple) for row in rows):
             return found()
         if len(rows) == 1 and table.hit_policy in (HitPolicy.UNIQUE, HitPolicy.FIRST):
-            row = rows[0]
-            return lambda *arguments: Found(Status.MATCHED, numbers, row(*arguments))
+            return self.single(matched[0])
         return found
+
+    def single(self, rule: Rule) -> Callable[..., Found]:
+        """What one rule alone gives, made without a call in between: most rows of most tables end here."""
+        inner = Builder(self.reads, self.builder.scope)
+        row = ast.Tuple([inner.expression(node) for node in rule.outputs], ast.Load())
+        parts = [inner.constant(Status.MATCHED), inner.constant((rule.number,)), row]
+        made = run_constant(inner.constant(tuple.__new__), inner.constant(Found), ast.Tuple(parts, ast.Load()))
+        return inner.compile([ast.Return(made)])
 
     def without_match(self, nothing: tuple[None, ...]) -> Any:
         default, is_list = self.default, self.table.hit_policy.gives_list

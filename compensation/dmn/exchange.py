@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from compensation.dmn.model import MONEY, Decision, InputData, ItemType, Model
 from compensation.document import ExpressionDecision, Parameter, PolicyDecision, PolicyDocument
+from compensation.document_explained import write_explained
 from compensation.document_parts import parameter_names, scalar, with_decisions, without_decisions
 from compensation.facts import Fact
 from compensation.feel import FeelType, Literal, Node, UnaryTests, suggestion, write_expression
@@ -72,10 +73,14 @@ def _decision(decision: PolicyDecision, decided: Mapping[str, PolicyDecision]) -
     requires = {_owner(name, decided): None for name in decision.names_read()}
     meaning = " ".join(decision.meaning.split())
     if isinstance(decision, ExpressionDecision):
-        return Decision(decision.name, decision.expression, str(decision.type), tuple(requires), meaning=meaning)
+        # An amount on its way to a rounding has no declared type: declared money must be rounded.
+        is_open = decision.type is FeelType.MONEY and not decision.exact_money
+        type_ref = "Any" if is_open else str(decision.type)
+        return Decision(decision.name, decision.expression, type_ref, tuple(requires), meaning=meaning)
     single = len(decision.table.outputs) == 1 and not decision.table.hit_policy.gives_list
     type_ref = str(decision.results()[decision.name].type) if single else ""
-    return Decision(decision.name, decision.table, type_ref, tuple(requires), meaning=meaning)
+    explained = write_explained(decision.table, decision.explained)
+    return Decision(decision.name, decision.table, type_ref, tuple(requires), meaning=meaning, explained=explained)
 
 
 def _owner(name: str, decided: Mapping[str, PolicyDecision]) -> str:
@@ -115,6 +120,7 @@ def _decision_text(decision: Decision) -> str:
     if isinstance(decision.logic, Table):
         lines += [f"    hit policy: {scalar(decision.logic.hit_policy)}", "    table: |"]
         lines += [f"      {line}" for line in write_table(decision.logic).splitlines()]
+        lines += decision.explained.splitlines()
     else:
         if decision.type_ref and decision.type_ref not in (FeelType.UNKNOWN, "Any"):
             lines.append(f"    type: {scalar(decision.type_ref)}")

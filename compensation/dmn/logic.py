@@ -18,8 +18,8 @@ from compensation.feel import (
     parse_expression,
     parse_tests,
 )
-from compensation.feel.check import UnknownNameError
-from compensation.feel.nodes import Call, ContextOf, ListOf, Path
+from compensation.feel.nodes import Call, ContextOf, For, If, ListOf, Path, Quantified
+from compensation.feel.scope import UnknownNameError
 from compensation.tables import HitPolicy, Output, Rule, Table, check_table
 
 HIT_POLICIES = {
@@ -37,8 +37,11 @@ AGGREGATIONS = {
     "MAX": HitPolicy.COLLECT_MAX,
     "COUNT": HitPolicy.COLLECT_COUNT,
 }
-BOXED = ("literalExpression", "decisionTable", "invocation", "context", "list", "relation")
-_UNSUPPORTED = ("functionDefinition", "conditional", "filter", "for", "every", "some", "expression")
+BOXED = (
+    *("literalExpression", "decisionTable", "invocation", "context", "list", "relation"),
+    *("conditional", "for", "every", "some"),
+)
+_UNSUPPORTED = ("functionDefinition", "filter", "expression")
 _DESCRIPTIVE = ("description", "extensionElements", "label", "question", "allowedAnswers", "documentation")
 # A result of a boxed context that has no name of its own.
 _RESULT = "result"
@@ -114,6 +117,10 @@ class LogicReader:
                 return ListOf(tuple(self.expression(child) for child in element.all(*BOXED)))
             case "relation":
                 return self.relation(element)
+            case "conditional":
+                return If(*(self.part(element, name) for name in ("if", "then", "else")))
+            case "for" | "every" | "some":
+                return self.iteration(element)
         self.problem(element, f"<{element.name}> inside another expression is not supported")
         return Literal(None)
 
@@ -182,6 +189,27 @@ class LogicReader:
                 return Path(ContextOf(tuple(entries)), _RESULT)
         self.scope = outer
         return ContextOf(tuple(entries))
+
+    def part(self, element: Element, name: str) -> Node:
+        """The expression in a named part of a boxed one."""
+        child = element.first(name)
+        if child is None:
+            self.problem(element, f"<{element.name}> has no <{name}>")
+            return Literal(None)
+        return self.inside(child)
+
+    def iteration(self, element: Element) -> Node:
+        """`for`, `every` or `some` over a list, whose items are called as the element says."""
+        name = " ".join(element.get("iteratorVariable").split())
+        if not name:
+            self.problem(element, f"<{element.name}> has no iteratorVariable")
+        domain, outer = self.part(element, "in"), self.scope
+        self.scope = {**outer, name: NameType(FeelType.UNKNOWN)}
+        inner = self.part(element, "return" if element.name == "for" else "satisfies")
+        self.scope = outer
+        if element.name == "for":
+            return For(((name, domain),), inner)
+        return Quantified(((name, domain),), inner, element.name == "every")
 
     def relation(self, element: Element) -> Node:
         columns = [" ".join(column.get("name").split()) for column in element.all("column")]

@@ -60,7 +60,10 @@ class InputData:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A decision: what it requires by name (inputs and decisions; functions apart), and its table or expression."""
+    """A decision: what it requires by name (inputs and decisions; functions apart), and its table or expression.
+
+    `explained` is what a policy says about findings in its table, as it stands in the policy's text.
+    """
 
     name: str
     logic: Logic
@@ -68,6 +71,7 @@ class Decision:
     requires: tuple[str, ...] = ()
     knowledge: tuple[str, ...] = ()
     meaning: str = ""
+    explained: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ class _ModelReader:
             inputs=inputs,
             decisions=decisions,
             knowledge=knowledge,
-            policy=self.policy(),
+            policy=_extension(self.root, "policy"),
             warnings=tuple(self.warnings),
         )
 
@@ -85,13 +85,6 @@ class _ModelReader:
             if child.namespace != self.root.namespace or child.name in known or is_descriptive(child):
                 continue
             self.problem(child, f"<{child.name}> is not supported")
-
-    def policy(self) -> str:
-        for extension in self.root.all("extensionElements"):
-            for child in extension.children:
-                if child.namespace == POLICY_NAMESPACE and child.name == "policy":
-                    return child.text
-        return ""
 
     # --- names and types
 
@@ -223,11 +216,20 @@ class _ModelReader:
         logic = self.reader(scope, functions).logic(element, name)
         if logic is None:
             return None
-        meaning = element.said("description")
-        return Decision(name, logic, self.named(element).type_ref, requires, knowledge, meaning)
+        meaning, explained = element.said("description"), _extension(element, "explained")
+        return Decision(name, logic, self.named(element).type_ref, requires, knowledge, meaning, explained)
 
     def reader(self, scope: Mapping[str, NameType], functions: Mapping[str, tuple[InputData, ...]]) -> LogicReader:
         return LogicReader(self.types, scope, functions, self.problems, self.warnings)
+
+
+def _extension(element: Element, name: str) -> str:
+    """What this product wrote beside an element, empty when it did not."""
+    for extension in element.all("extensionElements"):
+        for child in extension.children:
+            if child.namespace == POLICY_NAMESPACE and child.name == name:
+                return child.text
+    return ""
 
 
 def _type_ref(element: Element) -> str:

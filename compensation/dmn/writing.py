@@ -58,6 +58,10 @@ class _Writer:
         yield f"<decision{_attributes(id=self.ids[decision.name], name=decision.name)}>"
         if decision.meaning:
             yield f"  <description>{_text(decision.meaning)}</description>"
+        if decision.explained:
+            yield "  <extensionElements>"
+            yield f"    <policy:explained>{_text(decision.explained)}</policy:explained>"
+            yield "  </extensionElements>"
         yield f"  {_variable(decision.name, decision.type_ref)}"
         inputs = {one.name for one in self.model.inputs}
         for name in decision.requires:

@@ -3,20 +3,18 @@
 from compensation.feel.arithmetic import ordered
 from compensation.feel.builtins import equal
 from compensation.feel.check import (
-    NameType,
-    Scope,
     check_allowed,
     check_expression,
     check_tests,
     check_values,
-    fits,
-    is_exact_money,
 )
 from compensation.feel.errors import FeelError, Origin, Position, listing, suggestion
 from compensation.feel.evaluate import Functions, Values, add_up, aggregated, evaluate, passes
+from compensation.feel.exactness import is_exact_money
 from compensation.feel.lexer import KEYWORDS
 from compensation.feel.nodes import Literal, Name, Node, UnaryTests, names
 from compensation.feel.parser import parse_expression, parse_tests
+from compensation.feel.scope import NameType, Scope, fits
 from compensation.feel.values import NAMED_TYPES, FeelType, Value
 from compensation.feel.write import write_expression, write_tests
 

@@ -11,17 +11,19 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from compensation.feel.builtins import equal, median
+from compensation.feel.builtins import MAX_TEXT, equal, median
 from compensation.feel.functions import NULL_TOLERANT, SIGNATURES, round_number
+from compensation.feel.patterns import PatternError
 from compensation.feel.temporal import Months, add_months, add_to_time, time_between
-from compensation.feel.values import FeelType, Value, type_of
+from compensation.feel.values import FeelType, Value, type_of, weight
 
 __all__ = ["OPERATIONS", "ORDERED", "add_up", "aggregate", "arithmetic", "both", "call", "equal", "ordered"]
 
 Note = Callable[[str], None]
 
 _MAX_EXPONENT = 1_000
-_MAX_BITS = 20_000
+MAX_BITS = 20_000
+MAX_ITEMS = 10_000
 _MICROSECOND = datetime.timedelta(microseconds=1)
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -70,7 +72,7 @@ def negation(value: Value) -> bool | None:
 
 def _power(base: Fraction, exponent: Fraction) -> Fraction:
     bits = max(base.numerator.bit_length(), base.denominator.bit_length())
-    if exponent.denominator != 1 or abs(exponent) > _MAX_EXPONENT or bits * abs(exponent) > _MAX_BITS:
+    if exponent.denominator != 1 or abs(exponent) > _MAX_EXPONENT or bits * abs(exponent) > MAX_BITS:
         raise _OutOfReachError(f"a power that is not a whole number or too large: {exponent}")
     return Fraction(base) ** int(exponent)
 
@@ -132,7 +134,7 @@ def arithmetic(symbol: str, left: Value, right: Value, note: Note) -> Value:
         note(f"{types[0]} {symbol} {types[1]} means nothing")
         return None
     try:
-        return operation(left, right)  # type: ignore[no-any-return]  # each gives a value
+        return within_limits(operation(left, right), note)
     except _OutOfReachError as reason:
         note(str(reason))
     except ZeroDivisionError:
@@ -206,10 +208,26 @@ def call(function: str, arguments: list[Value], note: Note) -> Value:
             note(f"{function} cannot take a {type_of(value)}")
             return None
     try:
-        return signature.run(*arguments)  # type: ignore[no-any-return]  # each gives a value or None
+        return within_limits(signature.run(*arguments), note)
     except ZeroDivisionError:
         note("a division by zero")
-        return None
+    except PatternError as reason:
+        note(str(reason))
+    return None
+
+
+def within_limits(value: Any, note: Note) -> Value:
+    """The value, or null when it is longer than any rule needs: what doubles again and again would not end."""
+    match value:
+        case Fraction() if max(value.numerator.bit_length(), value.denominator.bit_length()) > MAX_BITS:
+            note("a number out of range")
+        case str() if len(value) > MAX_TEXT:
+            note(f"a text of more than {MAX_TEXT} characters")
+        case tuple() | Mapping() if weight(value, MAX_ITEMS) > MAX_ITEMS:
+            note(f"a list of more than {MAX_ITEMS} items")
+        case _:
+            return value  # type: ignore[no-any-return]  # operators and functions give values
+    return None
 
 
 def property_of(value: Value, name: str, note: Note) -> Value:

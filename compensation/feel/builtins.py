@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import datetime
+import re
+from calendar import isleap, monthrange
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Context, Decimal
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, isqrt
 from typing import Any
 
-from compensation.feel.temporal import Months, months_between, read_date, read_date_time, read_months, read_time
-from compensation.feel.values import Value, read_duration, read_number, type_of, write_number, write_value
+from compensation.feel.patterns import PatternError, compiled, replacement
+from compensation.feel.temporal import Months, months_between, read_date, read_date_time, read_span, read_time
+from compensation.feel.values import FeelType, Value, read_number, type_of, write_number, write_value
 
 MAX_TEXT = 100_000
+_DIGITS = Context(prec=34)
+_MOST_NESTED = 500
+_UNORDERED = (FeelType.BOOLEAN, FeelType.NULL, FeelType.LIST, FeelType.CONTEXT)
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July"),
@@ -56,6 +63,16 @@ def modulo(number: Fraction, divisor: Fraction) -> Fraction:
     return number - divisor * floor(number / divisor)
 
 
+def square_root(number: Fraction) -> Fraction | None:
+    """Exact where it is a fraction, else to 34 digits as decimal128 has it."""
+    if number < 0:
+        return None
+    top, bottom = isqrt(number.numerator), isqrt(number.denominator)
+    if top * top == number.numerator and bottom * bottom == number.denominator:
+        return Fraction(top, bottom)
+    return Fraction(_DIGITS.sqrt(_DIGITS.divide(Decimal(number.numerator), Decimal(number.denominator))))
+
+
 def odd(number: Fraction) -> bool | None:
     return bool(number.numerator % 2) if number.denominator == 1 else None
 
@@ -77,12 +94,26 @@ def median(items: Sequence[Fraction]) -> Fraction:
 # --- texts
 
 
-def string(value: Value) -> str:
+def _parts(value: Value) -> Iterator[Value]:
+    if isinstance(value, tuple | Mapping):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _parts(item)
+    else:
+        yield value
+
+
+def _length(value: Value) -> int:
+    return len(value) if isinstance(value, str) else 1
+
+
+def string(value: Value) -> str | None:
     match value:
         case str():
             return value
         case Fraction():
             return write_number(value)
+        case tuple() | Mapping() if sum(map(_length, _parts(value))) > MAX_TEXT:
+            return None
     text = write_value(value)
     is_temporal = text.endswith('")') and not isinstance(value, tuple | Mapping)
     return text.partition('"')[2][:-2] if is_temporal else text
@@ -126,6 +157,31 @@ def ends_with(text: str, part: str) -> bool:
     return text.endswith(part)
 
 
+def matches(text: str, pattern: str, flags: str = "") -> bool:
+    found = compiled(pattern, flags)
+    return found.expression.search(found.fitting(text)) is not None
+
+
+def replace(text: str, pattern: str, by: str, flags: str = "") -> str:
+    found = compiled(pattern, flags)
+    try:
+        return found.expression.sub(replacement(by), found.fitting(text))
+    except re.error as error:  # a group that the pattern does not have
+        raise PatternError(str(error)) from None
+
+
+def split(text: str, pattern: str) -> Value:
+    found = compiled(pattern)
+    return tuple(part or "" for part in found.expression.split(found.fitting(text)))
+
+
+def string_join(items: Sequence[Value], delimiter: str = "") -> str | None:
+    texts = [item for item in items if isinstance(item, str)]
+    if len(texts) != sum(item is not None for item in items) or len(delimiter) * len(texts) > MAX_TEXT:
+        return None
+    return delimiter.join(texts) if sum(map(len, texts)) <= MAX_TEXT else None
+
+
 # --- lists
 
 
@@ -141,16 +197,36 @@ def concatenate(*lists: Sequence[Value]) -> Value:
     return tuple(item for items in lists for item in items)
 
 
-def distinct(items: Sequence[Value]) -> tuple[Value, ...]:
+def distinct(items: Sequence[Value]) -> tuple[Value, ...] | None:
+    """Lists and contexts are compared one by one, so that only some of them are; plain values by the thousand."""
+    seen: set[object] = set()
+    nested: list[Value] = []
     found: list[Value] = []
     for item in items:
-        if not list_contains(found, item):
+        if isinstance(item, tuple | Mapping):
+            is_new = not list_contains(nested, item)
+            nested += [item] if is_new else []
+            if len(nested) > _MOST_NESTED:
+                return None
+        else:
+            key = (type_of(item), item)
+            is_new = key not in seen
+            seen.add(key)
+        if is_new:
             found.append(item)
     return tuple(found)
 
 
 def union(*lists: Sequence[Value]) -> Value:
     return distinct([item for items in lists for item in items])
+
+
+def sort(items: Sequence[Any]) -> Value:
+    try:
+        kinds = {type_of(item) for item in items}
+        return tuple(sorted(items)) if len(kinds) <= 1 and kinds.isdisjoint(_UNORDERED) else None
+    except TypeError:  # times of which only some have a zone
+        return None
 
 
 def reverse(items: Sequence[Value]) -> Value:
@@ -240,7 +316,7 @@ def date_and_time(value: Value, time_of_day: datetime.time | None = None) -> dat
 
 
 def duration(text: str) -> datetime.timedelta | Months | None:
-    return read_duration(text) or read_months(text)
+    return read_span(text)
 
 
 def months_from(start: Value, end: Value) -> Months | None:
@@ -266,3 +342,20 @@ def month_of_year(value: Value) -> str | None:
 
 def week_of_year(value: Value) -> Fraction | None:
     return Fraction(value.isocalendar().week) if isinstance(value, datetime.date) else None
+
+
+def days_in_month(value: Value) -> Fraction | None:
+    return Fraction(monthrange(value.year, value.month)[1]) if isinstance(value, datetime.date) else None
+
+
+def days_in_year(value: Value) -> Fraction | None:
+    return Fraction(366 if isleap(value.year) else 365) if isinstance(value, datetime.date) else None
+
+
+def days_between(start: Value, end: Value) -> Fraction | None:
+    is_dated = isinstance(start, datetime.date) and isinstance(end, datetime.date)
+    return Fraction((_day(end) - _day(start)).days) if is_dated else None
+
+
+def start_of_month(value: Value) -> datetime.date | None:
+    return _day(value).replace(day=1) if isinstance(value, datetime.date) else None

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 
 from compensation.feel.arithmetic import ORDERED, ordered
+from compensation.feel.combining import ARITHMETIC
 from compensation.feel.errors import FeelError, Position, listing, suggestion
-from compensation.feel.functions import AGGREGATES, EXTREMES, KEEPING, MAX_SCALE, PROPERTIES, ROUNDINGS, SIGNATURES
+from compensation.feel.functions import (
+    AGGREGATES,
+    EXTREMES,
+    KEEPING,
+    MAX_SCALE,
+    PROPERTIES,
+    ROUNDINGS,
+    SAME_ITEMS,
+    SIGNATURES,
+)
 from compensation.feel.nodes import (
+    ITEM,
     SUBJECT,
     Between,
     Binary,
@@ -17,6 +26,8 @@ from compensation.feel.nodes import (
     Compares,
     ContextOf,
     Equals,
+    Filter,
+    For,
     Holds,
     If,
     In,
@@ -28,74 +39,27 @@ from compensation.feel.nodes import (
     Node,
     Not,
     Path,
+    Quantified,
     Test,
     UnaryTests,
     Within,
 )
 from compensation.feel.parser import COMPARISONS
+from compensation.feel.patterns import PATTERN_FORM, PATTERNED, PatternError, compiled
+from compensation.feel.scope import NameType, Scope, alike, fits, unknown_name
+from compensation.feel.units import test_units, unit_errors
 from compensation.feel.values import FeelType, Value, type_of, write_value
 
-_N, _M, _S, _D, _T = FeelType.NUMBER, FeelType.MONEY, FeelType.STRING, FeelType.DATE, FeelType.DURATION
-_DT, _TIME, _MONTHS = FeelType.DATE_TIME, FeelType.TIME, FeelType.MONTHS
-
-# A plain number beside money stands for major units, so the two add; money times money has no unit and is refused.
-ARITHMETIC: dict[tuple[str, FeelType, FeelType], FeelType] = {
-    **{(op, _N, _N): _N for op in ("+", "-", "*", "/", "**")},
-    **{(op, left, right): _M for op in ("+", "-") for left, right in ((_M, _M), (_M, _N), (_N, _M))},
-    ("*", _M, _N): _M,
-    ("*", _N, _M): _M,
-    ("/", _M, _N): _M,
-    ("/", _M, _M): _N,
-    ("+", _S, _S): _S,
-    ("+", _T, _T): _T,
-    ("-", _T, _T): _T,
-    ("+", _D, _T): _D,
-    ("+", _T, _D): _D,
-    ("-", _D, _T): _D,
-    ("-", _D, _D): _T,
-    ("*", _T, _N): _T,
-    ("*", _N, _T): _T,
-    ("/", _T, _N): _T,
-    ("/", _T, _T): _N,
-    **{(op, _MONTHS, _MONTHS): _MONTHS for op in ("+", "-")},
-    ("*", _MONTHS, _N): _MONTHS,
-    ("*", _N, _MONTHS): _MONTHS,
-    ("/", _MONTHS, _N): _MONTHS,
-    ("/", _MONTHS, _MONTHS): _N,
-    **{(op, day, _MONTHS): day for day in (_D, _DT) for op in ("+", "-")},
-    **{("+", _MONTHS, day): day for day in (_D, _DT)},
-    **{(op, time, _T): time for time in (_DT, _TIME) for op in ("+", "-")},
-    **{("+", _T, time): time for time in (_DT, _TIME)},
-    **{("-", time, time): _T for time in (_DT, _TIME)},
-}
-
-
+_N, _M, _T, _MONTHS = FeelType.NUMBER, FeelType.MONEY, FeelType.DURATION, FeelType.MONTHS
+_SPAN_OR_NUMBER = 'two durations such as total loss > duration("PT24H"), or two numbers such as hours lost > 24'
 _SPANS = frozenset({_T, _MONTHS, FeelType.NULL, FeelType.UNKNOWN})
-
-
-@dataclass(frozen=True, slots=True)
-class NameType:
-    """What is known of a name before any value is: its type, its allowed values (None: any), whether it is exact money.
-
-    `exact_money` says that every value is a whole number of minor units. `fields` are the entries of a context, `item`
-    is what a list holds, `takes` how many arguments a function that a model defines has (None: no function).
-    """
-
-    type: FeelType
-    allowed: tuple[Value, ...] | None = None
-    exact_money: bool = False
-    fields: Mapping[str, NameType] | None = None
-    item: NameType | None = None
-    takes: int | None = None
-
-
-Scope = Mapping[str, NameType]
 
 
 def check_expression(node: Node, scope: Scope) -> tuple[FeelType, list[FeelError]]:
     """The type of an expression (UNKNOWN where it has none) and everything wrong with it."""
     checker = _Checker(scope)
-    return checker.type(node), checker.errors
+    kind = checker.type(node)
+    return kind, [*checker.errors, *unit_errors(node, scope)]
 
 
 def check_tests(
@@ -105,7 +69,7 @@ def check_tests(
     checker = _Checker(scope)
     subject = _Checker(scope).type(against)
     checker.tests(tests, subject, allowed or checker.allowed(against))
-    return checker.errors
+    return [*checker.errors, *test_units(tests, against, scope)]
 
 
 def check_values(tests: UnaryTests, kind: FeelType, scope: Scope) -> list[FeelError]:
@@ -120,45 +84,6 @@ def check_allowed(node: Node, allowed: tuple[Value, ...] | None) -> list[FeelErr
     checker = _Checker({})
     checker.literal_allowed(node, allowed)
     return checker.errors
-
-
-def fits(actual: FeelType, wanted: FeelType) -> bool:
-    """Whether a value of type `actual` can stand where `wanted` is asked for; null and unknown always can."""
-    if actual in (FeelType.NULL, FeelType.UNKNOWN) or wanted is FeelType.UNKNOWN:
-        return True
-    return actual is wanted or (actual is FeelType.NUMBER and wanted is FeelType.MONEY)
-
-
-def is_exact_money(node: Node, scope: Scope, exponent: int) -> bool:
-    """Whether an expression is a whole number of minor units by its form: rounded outermost, or exact as it stands."""
-    match node:
-        case Literal(value):
-            return value is None or (isinstance(value, Fraction) and (value * 10**exponent).denominator == 1)
-        case Name(name):
-            return name in scope and scope[name].exact_money
-        case If(_, yes, no):
-            return is_exact_money(yes, scope, exponent) and is_exact_money(no, scope, exponent)
-        case Call(function, arguments) if function in ROUNDINGS:
-            scale = arguments[1]
-            return isinstance(scale, Literal) and isinstance(scale.value, Fraction) and scale.value <= exponent
-        case Call(function, arguments) if function in EXTREMES:
-            items = arguments[0].items if isinstance(arguments[0], ListOf) else arguments
-            return all(is_exact_money(item, scope, exponent) for item in items)
-        case _:
-            return False
-
-
-class UnknownNameError(FeelError):
-    """A name that nothing in scope bears."""
-
-
-def unknown_name(name: str, known: Scope, at: Position) -> FeelError:
-    """The complaint about a name that nothing in scope bears."""
-    return UnknownNameError(f'unknown name "{name}"', at, suggestion(name, known) or f"one of {listing(sorted(known))}")
-
-
-def _same(left: FeelType, right: FeelType) -> bool:
-    return left is right or (left.is_numeric and right.is_numeric) or FeelType.UNKNOWN in (left, right)
 
 
 class _Checker:
@@ -192,10 +117,12 @@ class _Checker:
                 return FeelType.BOOLEAN
             case Call(function, arguments):
                 return self.call(function, arguments, node.at)
-            case ListOf(items):
-                self.common(items)
-                return FeelType.LIST
-            case Path() | ContextOf():
+            case Quantified(iterators, condition):
+                inner = self.inside(iterators)
+                inner.wants(condition, FeelType.BOOLEAN)
+                self.errors += inner.errors
+                return FeelType.BOOLEAN
+            case ListOf() | Path() | ContextOf() | For() | Filter():
                 return self.shape(node).type
             case Interval():
                 return self.problem("an interval can only be tested against", node.at, "x in [1..5]")
@@ -214,7 +141,55 @@ class _Checker:
                     scope[key] = inner.shape(value)
                     self.errors += inner.errors
                 return NameType(FeelType.CONTEXT, fields={key: scope[key] for key, _ in entries})
+            case ListOf(items):
+                item = NameType(self.common(items))
+                if item.type in (FeelType.CONTEXT, FeelType.LIST):
+                    item = _Checker(self.scope).shape(items[0])
+                return NameType(FeelType.LIST, item=item if items else None)
+            case Call(function, arguments) if function in SAME_ITEMS:
+                return NameType(self.type(node), item=_Checker(self.scope).shape(arguments[0]).item)
+            case For(iterators, result):
+                within = self.inside(iterators)
+                item = within.shape(result)
+                self.errors += within.errors
+                return NameType(FeelType.LIST, item=item)
+            case Filter(source, condition):
+                return self.filtered(self.shape(source), condition, node.at)
         return NameType(self.type(node))
+
+    def inside(self, iterators: tuple[tuple[str, Node], ...]) -> _Checker:
+        """A checker that knows what the iterators name, with what is wrong with their lists."""
+        inner = _Checker(self.scope)
+        for name, domain in iterators:
+            item = inner.items_of(domain)
+            if name in inner.scope:
+                inner.problem(f'"{name}" is a name already', domain.at, "a new name")
+            inner.scope = {**inner.scope, name: item}
+        return inner
+
+    def items_of(self, domain: Node) -> NameType:
+        """What is known of each item that is gone through."""
+        if isinstance(domain, Interval):
+            self.wants(domain.low, FeelType.NUMBER)
+            self.wants(domain.high, FeelType.NUMBER)
+            return NameType(FeelType.NUMBER)
+        listed = self.shape(domain)
+        if listed.type not in (FeelType.LIST, FeelType.UNKNOWN, FeelType.NULL):
+            self.problem(f"this is {listed.type.said}, but a list is needed", domain.at, "a list, or 1..3")
+        return listed.item or NameType(FeelType.UNKNOWN)
+
+    def filtered(self, source: NameType, condition: Node, at: Position) -> NameType:
+        if source.type not in (FeelType.LIST, FeelType.UNKNOWN, FeelType.NULL):
+            self.problem(f"{source.type.said} has no items to choose from", at, "a list before the bracket")
+        item = source.item or NameType(FeelType.UNKNOWN)
+        inner = _Checker({**self.scope, ITEM: item})
+        kind = inner.type(condition)
+        self.errors += inner.errors
+        if kind.is_numeric:
+            return item
+        if kind not in (FeelType.BOOLEAN, FeelType.UNKNOWN, FeelType.NULL):
+            self.problem(f"this is {kind.said}, which chooses no item", condition.at, "a condition on item, or a place")
+        return NameType(FeelType.LIST, item=source.item)
 
     def part(self, source: NameType, name: str, at: Position) -> NameType:
         if source.type is FeelType.LIST:
@@ -270,8 +245,9 @@ class _Checker:
         types = (self.type(left), self.type(right))
         if FeelType.NULL in types and operator in ("=", "!="):
             return FeelType.BOOLEAN
-        if not _same(*types):
-            self.problem(f"{types[0].said} cannot be compared with {types[1].said}", at, "two values of one type")
+        if not alike(*types):
+            accepted = _SPAN_OR_NUMBER if {*types} == {_N, _T} else "two values of one type"
+            self.problem(f"{types[0].said} cannot be compared with {types[1].said}", at, accepted)
         elif operator not in ("=", "!=") and not {*types} <= ORDERED | {FeelType.UNKNOWN}:
             self.problem(f"{types[0].said} has no order", at, "= or !=")
         self.literal_allowed(right, self.allowed(left))
@@ -297,7 +273,7 @@ class _Checker:
             actual = self.type(node)
             if result is FeelType.NULL:
                 result = actual
-            elif actual is not FeelType.NULL and not _same(result, actual):
+            elif actual is not FeelType.NULL and not alike(result, actual):
                 self.problem(f"{actual.said} stands beside {result.said}", node.at, "values of one type")
             elif actual is FeelType.MONEY:
                 result = actual
@@ -320,7 +296,19 @@ class _Checker:
                 self.problem(f"{function} needs {wanted.said}, not {actual.said}", argument.at, signature.written)
         if function == "abs" and not (kinds[0].is_numeric or kinds[0] in _SPANS):
             return self.problem(f"abs needs a number, not {kinds[0].said}", arguments[0].at, signature.written)
+        self.patterns(function, arguments)
         return kinds[0] if function in KEEPING else signature.gives
+
+    def patterns(self, function: str, arguments: tuple[Node, ...]) -> None:
+        """A pattern that is written out is read when it is saved, not when it is first used."""
+        written = [node.value if isinstance(node, Literal) else None for node in arguments]
+        if function not in PATTERNED or len(written) < 2 or not isinstance(written[1], str):
+            return
+        flags = written[-1] if len(written) > 2 and len(written) == SIGNATURES[function].most else ""
+        try:
+            compiled(written[1], flags if isinstance(flags, str) else "")
+        except PatternError as error:
+            self.problem(str(error), arguments[1].at, PATTERN_FORM)
 
     def defined_call(self, function: str, defined: NameType, arguments: tuple[Node, ...], at: Position) -> FeelType:
         for argument in arguments:
@@ -381,7 +369,7 @@ class _Checker:
         actual = self.type(operand)
         if not by_order and (actual is FeelType.NULL or (actual is FeelType.LIST and not isinstance(operand, ListOf))):
             return
-        if not _same(actual, subject):
+        if not alike(actual, subject):
             self.problem(f"the input is {subject.said}, but this test is {actual.said}", operand.at, f"{subject.said}")
         elif by_order and not {actual, subject} <= ORDERED | {FeelType.UNKNOWN}:
             self.problem(f"{actual.said} has no order", operand.at, "a value to be equal to, or -")

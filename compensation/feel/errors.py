@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -35,10 +34,9 @@ class Origin:
         """The place in the file of the character of `text` at `offset`."""
         if not self.exact:
             return Position(self.line, self.column)
-        starts = [0, *(i + 1 for i, char in enumerate(text) if char == "\n")]
-        row = bisect_right(starts, offset) - 1
+        row = text.count("\n", 0, offset)
         first = self.column if row == 0 else self.next_column
-        return Position(self.line + row, first + offset - starts[row])
+        return Position(self.line + row, first + offset - text.rfind("\n", 0, offset) - 1)
 
 
 class FeelError(InputError):

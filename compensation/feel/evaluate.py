@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fractions import Fraction
 from typing import Any
 
 from compensation.feel import arithmetic as ops
 from compensation.feel.arithmetic import both, equal, ordered
 from compensation.feel.nodes import (
+    ITEM,
     SUBJECT,
     Between,
     Binary,
@@ -15,6 +17,8 @@ from compensation.feel.nodes import (
     Compares,
     ContextOf,
     Equals,
+    Filter,
+    For,
     Holds,
     If,
     In,
@@ -26,16 +30,20 @@ from compensation.feel.nodes import (
     Node,
     Not,
     Path,
+    Quantified,
     Test,
     UnaryTests,
     Within,
+    reads,
 )
-from compensation.feel.values import Value
+from compensation.feel.values import Value, write_number
 
 Values = Mapping[str, Value]
 # What a model defines beside the built-in functions: values in, value out.
 Functions = Mapping[str, Callable[..., Value]]
 
+# Bounds what one expression goes through, so that lists of lists cannot hang whoever evaluates it.
+MAX_STEPS = ops.MAX_ITEMS
 _COMPARISONS = frozenset({"<", "<=", ">", ">="})
 
 
@@ -69,11 +77,26 @@ def add_up(items: list[Value], notes: list[str] | None = None) -> Value:
     return aggregated("sum", items, notes)
 
 
+class _TooLongError(Exception):
+    """One expression goes through more items than it may."""
+
+
+class _NoListError(Exception):
+    """What is gone through is neither a list nor whole numbers from one to another."""
+
+
 class _Interpreter:
-    def __init__(self, values: Values, notes: list[str], functions: Functions) -> None:
+    """`steps` counts the items gone through, together with the interpreters within."""
+
+    def __init__(self, values: Values, notes: list[str], functions: Functions, steps: list[int] | None = None) -> None:
         self.values = values
         self.notes = notes
         self.functions = functions
+        self.steps = [0] if steps is None else steps
+
+    def knowing(self, more: Values) -> _Interpreter:
+        """An interpreter that knows more names."""
+        return _Interpreter({**self.values, **more}, self.notes, self.functions, self.steps)
 
     def note(self, text: str) -> None:
         if text not in self.notes:
@@ -130,7 +153,7 @@ class _Interpreter:
         return ops.call(node.function, arguments, self.note)
 
     def list_of(self, node: ListOf) -> Value:
-        return tuple(self.value(item) for item in node.items)
+        return ops.within_limits(tuple(self.value(item) for item in node.items), self.note)
 
     def path(self, node: Path) -> Value:
         return ops.property_of(self.value(node.source), node.name, self.note)
@@ -138,8 +161,85 @@ class _Interpreter:
     def context(self, node: ContextOf) -> Value:
         found: dict[str, Value] = {}
         for key, value in node.entries:
-            found[key] = _Interpreter({**self.values, **found}, self.notes, self.functions).value(value)
-        return found
+            found[key] = self.knowing(found).value(value)
+        return ops.within_limits(found, self.note)
+
+    # --- through lists
+
+    def going_through(self, iterators: tuple[tuple[str, Node], ...], known: Values) -> Iterator[Values]:
+        """Every combination of items, the last list the fastest; raises _TooLongError and _NoListError."""
+        if not iterators:
+            yield known
+            return
+        (name, domain), *rest = iterators
+        for item in self.domain(domain, known):
+            self.steps[0] += 1
+            if self.steps[0] > MAX_STEPS:
+                raise _TooLongError
+            yield from self.going_through(tuple(rest), {**known, name: item})
+
+    def domain(self, node: Node, known: Values) -> Iterable[Value]:
+        inner = self.knowing(known)
+        if not isinstance(node, Interval):
+            found = inner.value(node)
+            if not isinstance(found, tuple):
+                raise _NoListError
+            return found
+        low, high = inner.value(node.low), inner.value(node.high)
+        if not isinstance(low, Fraction) or not isinstance(high, Fraction) or low.denominator * high.denominator != 1:
+            raise _NoListError
+        step = 1 if high >= low else -1
+        return map(Fraction, range(int(low), int(high) + step, step))
+
+    def iteration(self, node: For) -> Value:
+        known = self.going_through(node.iterators, {})
+        return self.bounded(lambda: tuple(self.knowing(one).value(node.result) for one in known))
+
+    def quantified(self, node: Quantified) -> Value:
+        """Three-valued `and` or `or` over every combination."""
+        join = both if node.is_every else ops.either
+
+        def answer() -> Value:
+            truth: bool | None = node.is_every
+            for known in self.going_through(node.iterators, {}):
+                held = self.knowing(known).value(node.condition)
+                truth = join(truth, held if isinstance(held, bool) else None)
+                if truth is not node.is_every and truth is not None:
+                    break
+            return truth
+
+        return self.bounded(answer)
+
+    def bounded(self, compute: Callable[[], Value]) -> Value:
+        """What is computed, or null when it goes through too much or through what is no list; that is noted."""
+        try:
+            return ops.within_limits(compute(), self.note)
+        except _TooLongError:
+            self.note(f"more than {MAX_STEPS} items are gone through")
+        except _NoListError:
+            self.note("what is gone through is no list")
+        return None
+
+    def filtered(self, node: Filter) -> Value:
+        source = self.value(node.source)
+        if source is None:
+            return None
+        items = source if isinstance(source, tuple) else (source,)
+        if not reads(node.condition, ITEM):
+            return self.chosen(items, self.value(node.condition))
+        known = self.going_through(((ITEM, Literal(items)),), {})
+        return self.bounded(
+            lambda: tuple(one[ITEM] for one in known if self.knowing(one).value(node.condition) is True)
+        )
+
+    def chosen(self, items: tuple[Value, ...], place: Value) -> Value:
+        """The item at a place, from 1 or from the end; all items when the condition is plainly true, else none."""
+        if not isinstance(place, Fraction):
+            return items if place is True else ()
+        if place.denominator != 1 or place == 0 or abs(place) > len(items):
+            self.note(f"the list has no item {write_number(place)}")
+            return None
+        return items[int(place) - 1 if place > 0 else int(place)]
 
     def interval(self, node: Interval) -> Value:
         raise AssertionError(f"the checker lets {node} stand only where it is tested against")
@@ -164,8 +264,7 @@ class _Interpreter:
                 below = ordered("<=" if interval.high_closed else "<", subject, self.value(interval.high))
                 return above is True and below is True
             case Holds(condition):
-                inner = _Interpreter({**self.values, SUBJECT: subject}, self.notes, self.functions)
-                return inner.value(condition) is True
+                return self.knowing({SUBJECT: subject}).value(condition) is True
 
     @staticmethod
     def is_or_holds(subject: Value, found: Value) -> bool:
@@ -188,5 +287,8 @@ _EVALUATE: dict[type, Callable[[_Interpreter, Any], Value]] = {
     ListOf: _Interpreter.list_of,
     Path: _Interpreter.path,
     ContextOf: _Interpreter.context,
+    For: _Interpreter.iteration,
+    Quantified: _Interpreter.quantified,
+    Filter: _Interpreter.filtered,
     Interval: _Interpreter.interval,
 }

@@ -45,6 +45,18 @@ ROUNDINGS: dict[str, Callable[[int, Fraction], int]] = {
 EXTREMES = ("min", "max")
 AGGREGATES = ("min", "max", "sum", "count", "mean", "median")
 KEEPING = ("floor", "ceiling", "abs", "modulo")
+# Functions of a list whose result holds the same items.
+SAME_ITEMS = (
+    "append",
+    "concatenate",
+    "union",
+    "sort",
+    "reverse",
+    "distinct values",
+    "sublist",
+    "insert before",
+    "remove",
+)
 
 
 def round_number(function: str, number: Fraction, scale: int) -> Fraction:
@@ -117,6 +129,9 @@ SIGNATURES: dict[str, Signature] = {
     "ceiling": _fixed("ceiling(number)", (_N,), _N, run.ceiling_of, "The next whole number above."),
     "abs": _fixed("abs(number)", (_ANY,), _ANY, run.magnitude, "The size of a number or duration without its sign."),
     "modulo": _fixed("modulo(number, divisor)", (_N, _N), _N, run.modulo, "What is left; it has the divisor's sign."),
+    "sqrt": _fixed(
+        "sqrt(number)", (_N,), _N, run.square_root, "The square root: exact where it is a fraction, else to 34 digits."
+    ),
     "odd": _fixed("odd(number)", (_N,), _B, run.odd, "Whether a whole number is odd."),
     "even": _fixed("even(number)", (_N,), _B, run.even, "Whether a whole number is even."),
     "all": Signature(1, None, "all(a, b, ...) or all([a, b, ...])", "Three-valued and.", (_ANY,), _B),
@@ -139,6 +154,21 @@ SIGNATURES: dict[str, Signature] = {
         name: _fixed(f"{name}(text, part)", (_S, _S), _B, compute, words)
         for name, (compute, words) in _TEXT_TESTS.items()
     },
+    "matches": _fixed(
+        "matches(text, pattern, flags)", (_S, _S, _S), _B, run.matches, "Whether the pattern is found.", least=2
+    ),
+    "replace": _fixed(
+        "replace(text, pattern, by, flags)",
+        (_S, _S, _S, _S),
+        _S,
+        run.replace,
+        "Finds replaced; $1: a group.",
+        least=3,
+    ),
+    "split": _fixed("split(text, pattern)", (_S, _S), _L, run.split, "The parts between what is found."),
+    "string join": _fixed(
+        "string join(list, delimiter)", (_L, _S), _S, run.string_join, "The texts of a list as one.", least=1
+    ),
     "list contains": Signature(
         2, 2, "list contains(list, value)", "Whether the value is in the list.", (_L, _ANY), _B, run.list_contains
     ),
@@ -149,6 +179,7 @@ SIGNATURES: dict[str, Signature] = {
         1, None, "concatenate(list, ...)", "The lists one behind the other.", (_L,), _L, run.concatenate
     ),
     "union": Signature(1, None, "union(list, ...)", "The lists joined, each value once.", (_L,), _L, run.union),
+    "sort": _fixed("sort(list)", (_L,), _L, run.sort, "The list in order, the smallest first."),
     "reverse": _fixed("reverse(list)", (_L,), _L, run.reverse, "The list from its end."),
     "distinct values": _fixed("distinct values(list)", (_L,), _L, run.distinct, "Each value once."),
     "flatten": _fixed("flatten(list)", (_L,), _L, run.flatten, "Lists within the list unpacked."),
@@ -183,6 +214,12 @@ SIGNATURES: dict[str, Signature] = {
     "day of year": _fixed("day of year(date)", (_ANY,), _N, run.day_of_year, "The day's number in its year, from 1."),
     "day of week": _fixed("day of week(date)", (_ANY,), _S, run.day_of_week, "The day's English name."),
     "month of year": _fixed("month of year(date)", (_ANY,), _S, run.month_of_year, "The month's English name."),
+    "days in month": _fixed("days in month(date)", (_ANY,), _N, run.days_in_month, "How many days its month has."),
+    "days in year": _fixed("days in year(date)", (_ANY,), _N, run.days_in_year, "How many days its year has."),
+    "days between": _fixed(
+        "days between(from, to)", (_ANY, _ANY), _N, run.days_between, "Calendar days from one date to another."
+    ),
+    "start of month": _fixed("start of month(date)", (_ANY,), _D, run.start_of_month, "The first day of its month."),
     "week of year": _fixed("week of year(date)", (_ANY,), _N, run.week_of_year, "The number of the week (ISO 8601)."),
 }
 # Functions that answer on null arguments too.

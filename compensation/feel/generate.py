@@ -14,14 +14,13 @@ from fractions import Fraction
 from typing import Any
 
 from compensation.feel import arithmetic as ops
-from compensation.feel.check import Scope, check_expression
+from compensation.feel.check import check_expression
 from compensation.feel.evaluate import evaluate, passes
 from compensation.feel.nodes import (
     Between,
     Binary,
     Call,
     Compares,
-    ContextOf,
     Equals,
     If,
     In,
@@ -36,9 +35,11 @@ from compensation.feel.nodes import (
     Test,
     UnaryTests,
     Within,
+    bound_names,
     children,
     names,
 )
+from compensation.feel.scope import Scope
 from compensation.feel.values import FeelType, Value
 
 _COMPARISONS: dict[str, type[ast.cmpop]] = {"<": ast.Lt, "<=": ast.LtE, ">": ast.Gt, ">=": ast.GtE}
@@ -57,22 +58,37 @@ def _amount(units: int, unit: int) -> Fraction:
     return Fraction(units, unit)
 
 
-def _rounded(magnitude: Callable[[int, int, int], int]) -> Callable[[int, int, int], Fraction]:
+# What is beyond it the interpreter calls out of range: it is asked then.
+_LIMIT = 1 << ops.MAX_BITS
+
+
+def _fraction(numerator: int, denominator: int) -> Fraction:
+    if not -_LIMIT < numerator < _LIMIT > denominator:
+        raise OverflowError
+    return Fraction(numerator, denominator)
+
+
+def _rounded(times: int, added: int, less: int) -> Callable[[int, int, int], Fraction]:
+    """A rounding of n/d to 1/unit, as (times n unit + added d - less) / (times d) rounded down on the magnitude."""
+
     def compute(numerator: int, denominator: int, unit: int) -> Fraction:
-        size = magnitude(abs(numerator), denominator, unit)
-        return _amount(size if numerator >= 0 else -size, unit)
+        if not -_LIMIT < numerator < _LIMIT > denominator:
+            raise OverflowError
+        if numerator >= 0:
+            return _amount((times * numerator * unit + added * denominator - less) // (times * denominator), unit)
+        return _amount(-((added * denominator - less - times * numerator * unit) // (times * denominator)), unit)
 
     return compute
 
 
 _ROUNDED: dict[str, Callable[[int, int, int], Fraction]] = {
-    "round up": _rounded(lambda n, d, unit: -(-n * unit // d)),
-    "round down": _rounded(lambda n, d, unit: n * unit // d),
-    "round half up": _rounded(lambda n, d, unit: (2 * n * unit + d) // (2 * d)),
-    "round half down": _rounded(lambda n, d, unit: (2 * n * unit + d - 1) // (2 * d)),
+    "round up": _rounded(1, 1, 1),
+    "round down": _rounded(1, 0, 0),
+    "round half up": _rounded(2, 1, 0),
+    "round half down": _rounded(2, 1, 1),
 }
 _RUNTIME: dict[str, Any] = {
-    "_fraction": Fraction,
+    "_fraction": _fraction,
     "_both": ops.both,
     "_either": ops.either,
     "_not": ops.negation,
@@ -81,6 +97,7 @@ _RUNTIME: dict[str, Any] = {
     "_arithmetic": lambda symbol, left, right: ops.arithmetic(symbol, left, right, _silent),
     "_negative": lambda value: ops.negative(value, _silent),
     "_call": lambda function, *arguments: ops.call(function, list(arguments), _silent),
+    "_list": lambda *items: ops.within_limits(items, _silent),
     "_property": lambda value, name: ops.property_of(value, name, _silent),
     "_evaluate": evaluate,
     "_passes": passes,
@@ -157,7 +174,7 @@ class Builder:
             case Call(function, arguments):
                 return run("_call", ast.Constant(function), *map(self.expression, arguments))
             case ListOf(items):
-                return ast.Tuple(list(map(self.expression, items)), ast.Load())
+                return run("_list", *map(self.expression, items))
             case Path(source, name):
                 return run("_property", self.expression(source), ast.Constant(name))
         return run("_evaluate", self.constant(node), self.values(node))
@@ -355,8 +372,9 @@ def put_in(node: Any, values: Mapping[str, Value]) -> Any:
         return tuple(put_in(item, values) for item in node)
     if not isinstance(node, Placed):
         return node
-    if isinstance(node, ContextOf):
-        inner = {key for key, _ in node.entries}
-        values = {name: value for name, value in values.items() if name not in inner}
+    own = frozenset[str]().union(*bound_names(node)) if isinstance(node, Node) else ()
+    if own:
+        # What the text itself names it does not take from outside; a name of both is refused when it is checked.
+        values = {name: value for name, value in values.items() if name not in own}
     changed = {part.name: put_in(getattr(node, part.name), values) for part in fields(node) if part.name != "at"}
     return type(node)(**changed, at=node.at)

@@ -10,7 +10,12 @@ from enum import Enum, auto
 from compensation.feel.errors import FeelError, Origin, Position
 from compensation.feel.values import MAX_DIGITS
 
-KEYWORDS = frozenset({"if", "then", "else", "and", "or", "not", "between", "in", "null", "true", "false"})
+KEYWORDS = frozenset(
+    {
+        *("if", "then", "else", "and", "or", "not", "between", "in", "null", "true", "false"),
+        *("for", "return", "some", "every", "satisfies"),
+    }
+)
 SYMBOLS = (
     "**",
     "..",

@@ -109,6 +109,34 @@ class ContextOf(Placed):
 
 
 @dataclass(frozen=True, slots=True)
+class For(Placed):
+    """`for name in list, ... return result`: a result for every item; later lists may read earlier names.
+
+    A domain that is an interval (`1..3`) counts through its whole numbers.
+    """
+
+    iterators: tuple[tuple[str, Node], ...]
+    result: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Quantified(Placed):
+    """`some name in list satisfies condition` (`is_every`: of every item), three-valued."""
+
+    iterators: tuple[tuple[str, Node], ...]
+    condition: Node
+    is_every: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Filter(Placed):
+    """`source[condition]`: the items for which the condition on `item` is true, or the item at a place, from 1."""
+
+    source: Node
+    condition: Node
+
+
+@dataclass(frozen=True, slots=True)
 class Interval(Placed):
     """`[low..high]` with each end closed (included) or open."""
 
@@ -118,10 +146,29 @@ class Interval(Placed):
     high_closed: bool
 
 
-Node = Literal | Name | Negative | Not | Binary | If | Between | In | Call | ListOf | Path | ContextOf | Interval
+Node = (
+    Literal
+    | Name
+    | Negative
+    | Not
+    | Binary
+    | If
+    | Between
+    | In
+    | Call
+    | ListOf
+    | Path
+    | ContextOf
+    | For
+    | Quantified
+    | Filter
+    | Interval
+)
 
 # What a test calls the input that it is put to: `contains(?, "a")`.
 SUBJECT = "?"
+# What the condition of a filter calls the item that it is put to.
+ITEM = "item"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +239,10 @@ def children(node: Node | UnaryTests) -> tuple[Node, ...]:
             return (source,)
         case ContextOf(entries):
             return tuple(value for _, value in entries)
+        case For(iterators, inner) | Quantified(iterators, inner):
+            return (*(domain for _, domain in iterators), inner)
+        case Filter(source, condition):
+            return (source, condition)
         case Interval(low, high):
             return (low, high)
         case UnaryTests(tests):
@@ -206,13 +257,24 @@ def names(node: Node | UnaryTests) -> list[str]:
         current, inner = pending.pop()
         if isinstance(current, Name) and current.name not in inner:
             found[current.name] = None
-        if isinstance(current, ContextOf):
-            keys = [key for key, _ in current.entries]
-            below = [(value, inner | set(keys[:index])) for index, (_, value) in enumerate(current.entries)]
-        else:
-            below = [(child, inner) for child in children(current)]
+        bound = bound_names(current)
+        below = [(child, inner | bound[index]) for index, child in enumerate(children(current))]
         pending.extend(reversed(below))
     return list(found)
+
+
+def bound_names(node: Node | UnaryTests) -> tuple[frozenset[str], ...]:
+    """For each child of a node the names that the node itself gives it: earlier entries, iterators, a filter's item."""
+    match node:
+        case ContextOf(entries):
+            keys = [key for key, _ in entries]
+            return tuple(frozenset(keys[:index]) for index in range(len(keys)))
+        case For(iterators) | Quantified(iterators):
+            keys = [key for key, _ in iterators]
+            return tuple(frozenset(keys[:index]) for index in range(len(keys) + 1))
+        case Filter():
+            return (frozenset(), frozenset((ITEM,)))
+    return (frozenset(),) * len(children(node))
 
 
 def reads(node: Node, name: str) -> bool:

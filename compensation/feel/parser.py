@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+from compensation.feel.brackets import Brackets
 from compensation.feel.errors import FeelError, Origin, listing, suggestion
 from compensation.feel.functions import FUNCTION_NAMES, SIGNATURES
 from compensation.feel.lexer import Kind, Token
 from compensation.feel.nodes import (
+    ITEM,
     SUBJECT,
     Between,
     Binary,
     Call,
     Compares,
-    ContextOf,
     Equals,
     Holds,
     If,
@@ -31,14 +32,13 @@ from compensation.feel.nodes import (
     Within,
     reads,
 )
-from compensation.feel.stream import Stream, found_text
+from compensation.feel.stream import found_text
 from compensation.feel.values import (
     Value,
     read_date,
     read_date_time,
-    read_duration,
-    read_months,
     read_number,
+    read_span,
     read_time,
 )
 
@@ -60,17 +60,20 @@ POWERS = {
     "/": 60,
     "**": 70,
     ".": _PATH,
+    "[": _PATH,
 }
 # How a literal of each is read when the function's one argument is a text; the function itself reads what is computed.
 _TEMPORAL: dict[str, Callable[[str], Value]] = {
     "date": read_date,
     "time": read_time,
     "date and time": read_date_time,
-    "duration": lambda text: read_duration(text) or read_months(text),
+    "duration": read_span,
 }
 # Python's clock and FEEL's are kept out: a rule must say the same whenever it is asked.
 _NO_CLOCK = {"today", "now"}
-_EXPRESSION_STARTS = 'a name, a number, "text", true, false, null, a date or duration, (, [, -, if, not(...)'
+_EXPRESSION_STARTS = (
+    'a name, a number, "text", true, false, null, a date or duration, (, [, {, -, if, for, some, every, not(...)'
+)
 
 
 def parse_expression(
@@ -107,13 +110,15 @@ def parse_tests(
     return tests
 
 
-class _Parser(Stream):
+class _Parser(Brackets):
     # --- expressions
 
     def expression(self, power: int = 0) -> Node:
         self.count_operation()
         left = self.prefix()
         while self.token.kind in (Kind.OPERATOR, Kind.KEYWORD) and POWERS.get(self.token.text, -1) > power:
+            if self.at("[") and not self.takes_filters:
+                break
             self.count_operation()
             left = self.infix(left)
         return left
@@ -121,6 +126,8 @@ class _Parser(Stream):
     def infix(self, left: Node) -> Node:
         operator = self.advance()
         power = POWERS[operator.text]
+        if operator.text == "[":
+            return self.filter(left, operator)
         if power == _PATH:
             return self.path(left, operator)
         if operator.text == "between":
@@ -143,7 +150,8 @@ class _Parser(Stream):
         name = self.advance().text
         if isinstance(source, Name):
             whole = f"{source.name}.{name}"
-            if whole in self.names or source.name not in self.names:
+            is_item = source.name == ITEM and self.filters_around
+            if whole in self.names or (source.name not in self.names and not is_item):
                 return Name(whole, at=source.at)
         return Path(source, name, at=dot.at)
 
@@ -167,6 +175,9 @@ class _Parser(Stream):
             "[": self.list_or_interval,
             "]": self.open_interval,
             "{": self.context,
+            "for": self.iteration,
+            "some": self.quantified,
+            "every": self.quantified,
         }
         if token.text in words and token.kind is not Kind.END:
             return words[token.text]()
@@ -190,6 +201,9 @@ class _Parser(Stream):
     def name_or_call(self) -> Node:
         token = self.advance()
         if not self.at("("):
+            is_outer = token.text in self.given or token.text in self.own
+            if self.filters_around and not is_outer and token.text in self.members:
+                return Path(Name(ITEM, at=token.at), token.text, at=token.at)
             return Name(token.text, at=token.at)
         if token.text not in FUNCTION_NAMES | self.functions:
             raise self.no_function(token)
@@ -218,18 +232,6 @@ class _Parser(Stream):
         self.expect(")")
         return node
 
-    def items(self, closing: str) -> tuple[Node, ...]:
-        found: list[Node] = []
-        if not self.at(closing):
-            found.append(self.expression())
-            while self.at(","):
-                self.advance()
-                # A list grows sideways, not downwards: its items share one allowance.
-                self.operations -= 1
-                found.append(self.expression())
-        self.expect(closing)
-        return tuple(found)
-
     def conditional(self) -> Node:
         start = self.advance()
         condition = self.expression()
@@ -248,62 +250,6 @@ class _Parser(Stream):
     def negative(self) -> Node:
         start = self.advance()
         return Negative(self.expression(_NEGATION), at=start.at)
-
-    def group(self) -> Node:
-        start = self.advance()
-        inner = self.expression()
-        if self.at(".."):
-            return self.interval(inner, start, low_closed=False)
-        self.expect(")")
-        return inner
-
-    def list_or_interval(self) -> Node:
-        start = self.advance()
-        if self.at("]"):
-            self.advance()
-            return ListOf((), at=start.at)
-        first = self.expression()
-        if self.at(".."):
-            return self.interval(first, start, low_closed=True)
-        if self.at(","):
-            self.advance()
-            return ListOf((first, *self.items("]")), at=start.at)
-        self.expect("]")
-        return ListOf((first,), at=start.at)
-
-    def context(self) -> Node:
-        start = self.advance()
-        entries: dict[str, Node] = {}
-        while not self.at("}"):
-            key = self.token
-            if key.kind not in (Kind.NAME, Kind.STRING) or not self.at(":", ahead=1):
-                raise self.error(f"expected a name and a colon but found {found_text(key)}", "{name: value, ...}")
-            if key.text in entries:
-                raise self.error(f'"{key.text}" stands twice', "each name once")
-            self.advance()
-            self.advance()
-            entries[key.text] = self.expression()
-            if not self.at(","):
-                break
-            self.advance()
-        self.expect("}")
-        return ContextOf(tuple(entries.items()), at=start.at)
-
-    def open_interval(self) -> Node:
-        start = self.advance()
-        low = self.expression()
-        if not self.at(".."):
-            raise self.error(f"expected .. but found {found_text(self.token)}", "an interval such as ]1..5]")
-        return self.interval(low, start, low_closed=False)
-
-    def interval(self, low: Node, start: Token, *, low_closed: bool) -> Node:
-        self.expect("..")
-        high = self.expression()
-        if not self.at("]", ")", "["):
-            raise self.error(
-                f"the interval is not closed before {found_text(self.token)}", "] to include its end, ) to exclude"
-            )
-        return Interval(low, high, low_closed, self.advance().text == "]", at=start.at)
 
     # --- unary tests
 

@@ -93,6 +93,12 @@ def read_months(text: str) -> Months | None:
     return Months(-total if found[1] else total)
 
 
+def read_span(text: str) -> datetime.timedelta | Months | None:
+    """A duration of either kind, or None; one of no time at all (`PT0S`) is one too."""
+    span = read_duration(text)
+    return read_months(text) if span is None else span
+
+
 def write_duration(value: datetime.timedelta) -> str:
     """ISO 8601 of a duration: `P1DT2H`, `PT0S`."""
     sign = "-" if value < datetime.timedelta(0) else ""

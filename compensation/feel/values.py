@@ -15,6 +15,7 @@ from compensation.feel.temporal import (
     read_date_time,
     read_duration,
     read_months,
+    read_span,
     read_time,
     say_duration,
     say_months,
@@ -34,6 +35,7 @@ __all__ = [
     "read_duration",
     "read_months",
     "read_number",
+    "read_span",
     "read_time",
     "say_duration",
     "say_months",
@@ -130,6 +132,20 @@ def type_of(value: Value) -> FeelType:
         return found
     fitting = (kind for base, kind in _TYPE_OF.items() if isinstance(value, base))
     return next(fitting, FeelType.CONTEXT)
+
+
+def weight(value: Value, most: int) -> int:
+    """How many values a list or context holds at any depth, counted only until there are more than `most`."""
+    pending, count = [value], 0
+    while pending and count <= most:
+        one = pending.pop()
+        if isinstance(one, tuple):
+            count += len(one)
+            pending.extend(item for item in one[: most + 1] if isinstance(item, tuple | Mapping))
+        elif isinstance(one, Mapping):
+            count += len(one)
+            pending.extend(item for item in one.values() if isinstance(item, tuple | Mapping))
+    return count
 
 
 def read_number(text: str) -> Fraction | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from compensation.feel.nodes import (
+    ITEM,
     Between,
     Binary,
     Call,
     Compares,
     ContextOf,
     Equals,
+    Filter,
+    For,
     Holds,
     If,
     In,
@@ -22,13 +25,14 @@ from compensation.feel.nodes import (
     Node,
     Not,
     Path,
+    Quantified,
     Test,
     UnaryTests,
     Within,
 )
 from compensation.feel.values import write_string, write_value
 
-_COMPOUND = (Binary, If, Between, In, Negative)
+_COMPOUND = (Binary, If, Between, In, Negative, For, Quantified)
 
 
 def write_expression(node: Node, name: Callable[[str], str] = str) -> str:
@@ -61,8 +65,18 @@ def write_expression(node: Node, name: Callable[[str], str] = str) -> str:
             return (
                 "{" + ", ".join(f"{write_string(key)}: {write_expression(value, name)}" for key, value in entries) + "}"
             )
+        case For(iterators, result):
+            return f"for {_iterators(iterators, name)} return {write_expression(result, _unless(iterators, name))}"
+        case Quantified(iterators, condition, is_every):
+            word = "every" if is_every else "some"
+            said = write_expression(condition, _unless(iterators, name))
+            return f"{word} {_iterators(iterators, name)} satisfies {said}"
+        case Filter(source, condition):
+            return f"{_inner(source, name)}[{write_expression(condition, _unless([(ITEM, source)], name))}]"
         case Interval(low, high, low_closed, high_closed):
-            ends = f"{write_expression(low, name)}..{write_expression(high, name)}"
+            # A bracket behind the end of an interval closes it: a filter there stands in brackets of its own.
+            last = write_expression(high, name)
+            ends = f"{write_expression(low, name)}..{f'({last})' if '[' in last else last}"
             return f"{'[' if low_closed else '('}{ends}{']' if high_closed else ')'}"
 
 
@@ -84,6 +98,23 @@ def _test(test: Test, name: Callable[[str], str]) -> str:
             return write_expression(interval, name)
         case Holds(condition):
             return write_expression(condition, name)
+
+
+def _iterators(iterators: Sequence[tuple[str, Node]], name: Callable[[str], str]) -> str:
+    said = []
+    for place, (one, domain) in enumerate(iterators):
+        inner = _unless(iterators[:place], name)
+        if isinstance(domain, Interval):
+            said.append(f"{one} in {_inner(domain.low, inner)}..{_inner(domain.high, inner)}")
+        else:
+            said.append(f"{one} in {_inner(domain, inner)}")
+    return ", ".join(said)
+
+
+def _unless(iterators: Sequence[tuple[str, Node]], name: Callable[[str], str]) -> Callable[[str], str]:
+    """As `name`, but what is named within the text itself stays as it is."""
+    own = {one for one, _ in iterators}
+    return lambda text: text if text in own else name(text)
 
 
 def _listed(nodes: tuple[Node, ...], name: Callable[[str], str]) -> str:

@@ -159,7 +159,9 @@ BOMB = """<?xml version="1.0"?>
         (b'<?xml version="1.0" encoding="x"?><a/>', "not XML"),
         (f"{HEAD}<import/></definitions>", "<import> is not supported"),
         (f"{HEAD}\n <decisionService/></definitions>", "line 2, column 2: <decisionService> is not supported"),
-        (f"{HEAD}{decision('<conditional/>')}</definitions>", "<conditional> is not supported"),
+        (f"{HEAD}{decision('<filter/>')}</definitions>", "<filter> is not supported"),
+        (f"{HEAD}{decision('<conditional/>')}</definitions>", "<conditional> has no <if>"),
+        (f"{HEAD}{decision('<for><in/></for>')}</definitions>", "<for> has no iteratorVariable"),
         (f"{HEAD}{decision('')}</definitions>", "has no logic"),
         (f"{HEAD}{decision(literal('1 +'))}</definitions>", "expected an expression"),
         (f"{HEAD}{decision(literal('Aeg + 1'))}</definitions>", 'did you mean "Age"?'),
@@ -233,6 +235,48 @@ def test_boxed_contexts_lists_relations_and_invocations_become_expressions():
     read = model(function + decision(context, requires))
     assert evaluate_decision(read, "D", {"Age": Fraction(5)}) == 16
     assert read_model(write_model(read)) == read
+
+
+@pytest.mark.parametrize(
+    ("boxed", "expected"),
+    [
+        (
+            f"<conditional><if>{literal('Age &gt; 17')}</if><then>{literal('1')}</then><else>{literal('2')}</else>"
+            "</conditional>",
+            2,
+        ),
+        (
+            f"<for iteratorVariable='year of life'><in>{literal('[1, Age]')}</in>"
+            f"<return>{literal('year of life * 2')}</return></for>",
+            (2, 10),
+        ),
+        (
+            f"<some iteratorVariable='x'><in>{literal('[1, Age]')}</in>"
+            f"<satisfies>{literal('x &gt; 4')}</satisfies></some>",
+            True,
+        ),
+        (
+            f"<every iteratorVariable='x'><in>{literal('[1, Age]')}</in>"
+            f"<satisfies>{literal('x &gt; 4')}</satisfies></every>",
+            False,
+        ),
+    ],
+)
+def test_boxed_conditionals_and_iterations_become_expressions(boxed, expected):
+    read = model(decision(boxed, NEEDS_AGE))
+    assert evaluate_decision(read, "D", {"Age": Fraction(5)}) == expected
+    assert read_model(write_model(read)) == read
+
+
+def test_a_function_of_a_context_is_called_with_negative_powers():
+    payment = (
+        '<businessKnowledgeModel name="Instalment" id="t"><encapsulatedLogic>'
+        f'<formalParameter name="sum of it"/><formalParameter name="n"/>{literal("sum of it / (1 - 2 ** -n)")}'
+        '</encapsulatedLogic><variable name="Instalment"/></businessKnowledgeModel>'
+    )
+    requires = NEEDS_AGE + '<knowledgeRequirement><requiredKnowledge href="#t"/></knowledgeRequirement>'
+    read = model(payment + decision(literal("Instalment(Age, 1) + Age"), requires))
+    assert evaluate_decision(read, "D", {"Age": Fraction(5)}) == 15
 
 
 def test_a_decision_reads_the_outputs_of_another():

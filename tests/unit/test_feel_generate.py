@@ -53,6 +53,12 @@ BRANCHES = [
     "-({})",
     "{{a: {}, b: a}}.b",
     'day.year + count("A", {})',
+    "[{}, {}][item > ({})]",
+    "[{}, {}][{}]",
+    "for x in [{}, {}] return x + ({})",
+    "some x in [{}, {}] satisfies x > ({})",
+    "every x in [{}], y in [x, {}] satisfies y != null",
+    "sort([{}, {}])[1]",
 ]
 
 

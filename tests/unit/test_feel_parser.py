@@ -152,7 +152,8 @@ def test_nesting_without_end_is_refused_and_exhausts_nothing():
 
 SIGNS = [*'(){}:?[]<>=,+-*/."@ \n19²é', "..", "**", "<="]
 WORDS = ["not(", "if ", " then ", " else ", " and ", " in ", " between ", "null", "true", "service fee", "total"]
-CALLS = ['date("', 'duration("PT1H")', '@"2012-07-11"', "round half up(", "min("]
+WORDS += ["for x in ", " return ", "some x in ", "every y in ", " satisfies ", "x", "item", "[item > ", "{a: 1}", ".a"]
+CALLS = ['date("', 'duration("PT1H")', '@"2012-07-11"', "round half up(", "min(", 'matches("a", ', "sort("]
 PIECES = st.sampled_from([*SIGNS, *WORDS, *CALLS])
 
 

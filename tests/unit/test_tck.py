@@ -12,7 +12,7 @@ import pytest
 from compensation.dmn import Model, evaluate_decision, read_model
 from compensation.dmn.run import same
 from compensation.feel import Value
-from compensation.feel.temporal import read_date, read_date_time, read_duration, read_months, read_time
+from compensation.feel.temporal import read_date, read_date_time, read_span, read_time
 
 CASE = "{http://www.omg.org/spec/DMN/20160719/testcase}"
 NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
@@ -26,7 +26,7 @@ READERS: dict[str, Callable[[str], Value]] = {
     "date": read_date,
     "time": read_time,
     "dateTime": read_date_time,
-    "duration": lambda text: read_duration(text) or read_months(text),
+    "duration": read_span,
 }
 
 
