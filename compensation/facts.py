@@ -14,6 +14,7 @@ from compensation.feel.functions import FUNCTION_NAMES
 from foundation.errors import InputError
 from foundation.money import exponent
 from outage.evidence import Evidence
+from outage.lifecycle import CauseClass, ForceMajeure
 
 _NAME = re.compile(r"[^\W\d]\w*(?: \w+)*")
 _MAX_NAME = 60
@@ -28,6 +29,8 @@ class Origin(StrEnum):
     LINE = "line"
     ACCOUNT = "account"
     ATTRIBUTE = "attribute"
+    MEASURE = "measure"
+    HISTORY = "history"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,7 @@ class Fact:
 
     `column` is the column of the impact snapshot that holds it (None: computed from the line's pattern). `allowed`
     lists the only values it has (None: any). A fact that is not `nullable` is null only where data is missing.
+    No value lies below `lowest`, and each is a whole multiple of `step` (None: nothing is known of it).
     """
 
     name: str
@@ -47,10 +51,20 @@ class Fact:
     unit: str = ""
     allowed: tuple[Value, ...] | None = None
     nullable: bool = False
+    lowest: Value = None
+    step: Value = None
 
     def name_type(self) -> NameType:
         """What the checker needs to know; money comes in whole minor units, so it is exact."""
-        return NameType(self.type, self.allowed, exact_money=self.type is FeelType.MONEY)
+        return NameType(
+            self.type,
+            self.allowed,
+            exact_money=self.type is FeelType.MONEY,
+            nullable=self.nullable,
+            lowest=self.lowest,
+            step=self.step,
+            unit="" if self.type is FeelType.MONEY else self.unit,
+        )
 
 
 _SOURCES = {
@@ -59,6 +73,7 @@ _SOURCES = {
     Origin.PATTERN: "the line's outage intervals",
     Origin.LINE: "the subscriber base as it was at the outage",
     Origin.ACCOUNT: "the account as it was at the outage",
+    Origin.HISTORY: "what was credited and lost before, as it was at the assessment",
 }
 _SERVICES = {"": "any service", "voice ": "voice", "data ": "data", "sms ": "text messages"}
 _FEES = {
@@ -68,7 +83,49 @@ _FEES = {
     "device fee": "for the device alone",
 }
 _MONEY_UNIT = "minor units of the line's currency"
+CREDITED = {
+    "credited for this incident": (
+        "h_other",
+        "Money that other policies or care staff credited to the line for this incident.",
+    ),
+    "credited this month": (
+        "h_month",
+        "Money credited to the line for incidents of the calendar month of the outage date, but for what this policy "
+        "credited for this one.",
+    ),
+    "credited this month by this policy": (
+        "h_own_month",
+        "Money that this policy credited to the line for other incidents of the calendar month of the outage date.",
+    ),
+}
+"""The facts about money credited before, each with its column and meaning."""
+
+LOOKED_BACK = {
+    "outages": (FeelType.NUMBER, "Other incidents in which the line lost service", "incidents"),
+    "credits": (FeelType.NUMBER, "Other incidents for which the line was credited money", "incidents"),
+    "credited": (
+        FeelType.MONEY,
+        "Money credited to the line for other incidents",
+        "minor units of the line's currency",
+    ),
+}
+"""The first words of the facts about the last n days: their type, meaning and unit."""
+
+_LAST_DAYS = re.compile(r"\b(outages|credits|credited) in the last ([1-9][0-9]?|[1-3][0-9]{2}|400) days\b")
+FORCE_MAJEURE = tuple(str(one) for one in ForceMajeure)
+CAUSES = tuple(str(one) for one in CauseClass)
+SCALE: Mapping[str, tuple[str, str]] = {
+    "lines hit": ("lines", "How many lines lost a service in the incident."),
+    "user minutes": ("min", "The minutes without at least one service of all lines together."),
+    "user hours": ("h", "The hours without at least one service of all lines together."),
+    "sites out": ("sites", "How many sites were without a service at any time; a measure counts those out for long."),
+    "cells out": ("cells", "How many cells were without a service at any time."),
+    "greatest area share": ("%", "Of the area that was hit the most, which share of its cells was out at any time."),
+}
+"""The facts that say how big an incident is, by what it left without service up to where the run stops."""
 _DURATION_UNIT = "days, hours, minutes"
+_NO_TIME = datetime.timedelta(0)
+_SECOND = datetime.timedelta(seconds=1)
 
 
 def _fact(
@@ -81,6 +138,8 @@ def _fact(
     unit: str = "",
     allowed: tuple[Value, ...] | None = None,
     nullable: bool = False,
+    lowest: Value = None,
+    step: Value = None,
 ) -> Fact:
     return Fact(
         name=name,
@@ -92,14 +151,29 @@ def _fact(
         unit=unit,
         allowed=allowed,
         nullable=nullable,
+        lowest=lowest,
+        step=step,
     )
 
 
 def _incident() -> Iterator[Fact]:
     here, string = Origin.INCIDENT, FeelType.STRING
-    yield _fact(here, "cause class", string, "What kind of cause the outage had.", "cause_class", nullable=True)
+    meaning = "What kind of cause the outage had."
+    yield _fact(here, "cause class", string, meaning, "cause_class", allowed=CAUSES, nullable=True)
     yield _fact(here, "planned", FeelType.BOOLEAN, "The outage was announced planned work.", "planned")
     yield _fact(here, "outage date", FeelType.DATE, "The day the outage began, in the policy's time zone.")
+    meaning = "What was beyond anybody's control, as staff recorded it; null when nothing was."
+    yield _fact(here, "force majeure", string, meaning, allowed=FORCE_MAJEURE, nullable=True)
+    number, one = FeelType.NUMBER, Fraction(1)
+    for unit, step in (("days", one), ("hours", None)):
+        meaning = f"How many {unit} the month of the outage date has, by its calendar: a divisor for pro-rating."
+        short = "h" if unit == "hours" else unit
+        yield _fact(here, f"{unit} of outage month", number, meaning, unit=short, lowest=Fraction(0), step=step)
+    for name, (unit, meaning) in SCALE.items():
+        yield _fact(here, name, number, meaning, unit=unit, nullable=True, lowest=Fraction(0))
+    meaning = "When the operator knew of the outage: the incident's opening, or its start when that was later."
+    yield _fact(here, "known at", FeelType.DATE_TIME, meaning, nullable=True)
+    yield _fact(here, "known on", FeelType.DATE, "The day on which the operator knew of the outage.", nullable=True)
 
 
 def _impact() -> Iterator[Fact]:
@@ -107,17 +181,27 @@ def _impact() -> Iterator[Fact]:
     yield _fact(here, "affected", FeelType.BOOLEAN, "The line lost service in this outage.", "affected")
     meaning = "How it is known that the line was touched."
     yield _fact(here, "evidence", FeelType.STRING, meaning, "evidence", allowed=evidence)
+    meaning = "When the customer first reported the outage, by declaration or by a list; null when nobody did."
+    yield _fact(here, "reported at", FeelType.DATE_TIME, meaning, "reported_at", nullable=True)
+    meaning = "The day of that report, in the policy's time zone."
+    yield _fact(here, "reported on", FeelType.DATE, meaning, "reported_at", nullable=True)
 
 
 def _pattern() -> Iterator[Fact]:
     here, span, unit = Origin.PATTERN, FeelType.DURATION, _DURATION_UNIT
     for prefix, service in _SERVICES.items():
         total = f"Time without {service}, all outages of the incident together, no minute counted twice."
-        yield _fact(here, f"total {prefix}loss", span, total, unit=unit)
-        yield _fact(here, f"longest {prefix}loss", span, f"The longest unbroken time without {service}.", unit=unit)
-    first = "The first day on which the line lost service, in the policy's time zone."
-    yield _fact(here, "first lost on", FeelType.DATE, first, nullable=True)
-    yield _fact(here, "hours lost", FeelType.NUMBER, "Total loss of any service in hours, exact.", unit="h")
+        longest = f"The longest unbroken time without {service}."
+        for name, meaning in ((f"total {prefix}loss", total), (f"longest {prefix}loss", longest)):
+            yield _fact(here, name, span, meaning, unit=unit, lowest=_NO_TIME, step=_SECOND)
+    for word, what in (("first lost", "first lost service"), ("restored", "had all its services back")):
+        here_and_there = f"the line {what}, in the policy's time zone; null when it lost none."
+        yield _fact(here, f"{word} on", FeelType.DATE, f"The day on which {here_and_there}", nullable=True)
+        yield _fact(here, f"{word} at", FeelType.DATE_TIME, f"When {here_and_there}", nullable=True)
+    meaning = "How many separate times the line was without any service."
+    yield _fact(here, "outage count", FeelType.NUMBER, meaning, unit="outages", lowest=Fraction(0), step=Fraction(1))
+    meaning, second = "Total loss of any service in hours, exact.", Fraction(1, 3600)
+    yield _fact(here, "hours lost", FeelType.NUMBER, meaning, unit="h", lowest=Fraction(0), step=second)
 
 
 def _line() -> Iterator[Fact]:
@@ -134,22 +218,59 @@ def _line() -> Iterator[Fact]:
     for name, part in _FEES.items():
         column = f"fee_{name.removesuffix(' fee')}_minor"
         meaning = f"The monthly fee {part}."
-        yield _fact(here, name, FeelType.MONEY, meaning, column, unit=_MONEY_UNIT, nullable=True)
+        money, none = FeelType.MONEY, Fraction(0)
+        yield _fact(here, name, money, meaning, column, unit=_MONEY_UNIT, nullable=True, lowest=none)
     date = FeelType.DATE
     yield _fact(here, "contract start", date, "First day of the contract.", "contract_started_on", nullable=True)
     meaning = "Day the contract ends; null when it runs on."
     yield _fact(here, "contract end", date, meaning, "contract_ended_on", nullable=True)
+    yield _fact(here, "time zone", string, "The time zone that the customer lives by.", "zone", nullable=True)
 
 
 def _account() -> Iterator[Fact]:
     here = Origin.ACCOUNT
     meaning = "Lines that the account pays for."
-    yield _fact(here, "lines on account", FeelType.NUMBER, meaning, "account_lines", unit="lines")
+    number, one = FeelType.NUMBER, Fraction(1)
+    yield _fact(here, "lines on account", number, meaning, "account_lines", unit="lines", lowest=one, step=one)
     yield _fact(here, "currency", FeelType.STRING, "ISO 4217 code of the account.", "currency")
+    meaning = "The day of the month on which the account's billing period begins; in a short month its last day."
+    day = "account_bill_day"
+    yield _fact(here, "billing day", number, meaning, day, unit="day of the month", nullable=True, lowest=one, step=one)
+    for unit, step in (("days", one), ("hours", None)):
+        meaning = f"How many {unit} the billing period of the outage date has: a divisor for pro-rating."
+        name, short = f"{unit} of billing period", "h" if unit == "hours" else unit
+        yield _fact(here, name, number, meaning, day, unit=short, nullable=True, lowest=Fraction(0), step=step)
+    meaning = "Whether the account pays: good, arrears, fraud or closed."
+    standings = ("good", "arrears", "fraud", "closed")
+    yield _fact(
+        here, "account standing", FeelType.STRING, meaning, "account_standing", allowed=standings, nullable=True
+    )
+    meaning = "How many accounts stand above the account in its tree; 0 for one that stands alone or on top."
+    depth = "account_depth"
+    yield _fact(
+        here, "account depth", number, meaning, depth, unit="levels", nullable=True, lowest=Fraction(0), step=one
+    )
+
+
+def _history() -> Iterator[Fact]:
+    here, money, none = Origin.HISTORY, FeelType.MONEY, Fraction(0)
+    for name, (column, meaning) in CREDITED.items():
+        yield _fact(here, name, money, meaning, column, unit=_MONEY_UNIT, lowest=none)
+    yield from (fact for word in LOOKED_BACK for fact in history_facts_in(f"{word} in the last 30 days"))
+
+
+def history_facts_in(text: str) -> Iterator[Fact]:
+    """The facts about the last n days that a policy's text names; n is 1 to 400."""
+    for word, days in dict.fromkeys(_LAST_DAYS.findall(text)):
+        kind, meaning, unit = LOOKED_BACK[word]
+        said = f"{meaning} in the {days} days before the outage date."
+        column, step = f"h_{word}_{days}", Fraction(1) if kind is FeelType.NUMBER else None
+        name = f"{word} in the last {days} days"
+        yield _fact(Origin.HISTORY, name, kind, said, column, unit=unit, lowest=Fraction(0), step=step)
 
 
 CATALOGUE: Mapping[str, Fact] = {
-    fact.name: fact for part in (_incident, _impact, _pattern, _line, _account) for fact in part()
+    fact.name: fact for part in (_incident, _impact, _pattern, _line, _account, _history) for fact in part()
 }
 
 
@@ -193,6 +314,8 @@ def to_value(fact: Fact, given: object, currency: str) -> Value:
         case FeelType.BOOLEAN if isinstance(given, bool):
             return given
         case FeelType.DATE if isinstance(given, datetime.date) and not isinstance(given, datetime.datetime):
+            return given
+        case FeelType.DATE_TIME if isinstance(given, datetime.datetime):
             return given
         case FeelType.DURATION if isinstance(given, datetime.timedelta):
             return given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -26,12 +27,17 @@ from outage.models import Account
 from outage.staging import insert_selected, reject_lines, table_of
 from outage.topology import Dependency, find_cycle
 
+STANDINGS = ("good", "arrears", "fraud", "closed")
+# What a file may say of an account besides its currency: the staged column, and the recorded one.
+_TOLD = {"account_name": "name", "account_bill_day": "bill_day", "account_standing": "standing"}
+# A file that changes one of these changes the mirror's rows of lines that it may not name.
+_MIRRORED = ("parent_id", "bill_day", "standing")
 _accounts = table_of(Account)
 
 
 def reject_account_conflicts(connection: Connection, staged: Table, rejects: Rejects, present: Collection[str]) -> None:
     """Reject rows that contradict the first row of their account, change its currency, or name an unknown parent."""
-    said = [name for name in ("currency", "account_name", "account_parent") if name in present]
+    said = [name for name in ("currency", "account_parent", *_TOLD) if name in present]
     _reject_contradictions(connection, staged, rejects, said)
     _reject_other_currency(connection, staged, rejects)
     if "account_parent" in present:
@@ -40,8 +46,17 @@ def reject_account_conflicts(connection: Connection, staged: Table, rejects: Rej
             pass
 
 
-def load_accounts(connection: Connection, staged: Table, present: Collection[str], file: str) -> tuple[int, int]:
-    """Add and change the accounts of the staged rows; returns (added, changed). Raises InputError for a cycle."""
+@dataclass(frozen=True)
+class AccountsLoaded:
+    """How many accounts were added and changed, and how many of those changed in what the mirror holds of each line."""
+
+    added: int
+    changed: int
+    mirrored: int
+
+
+def load_accounts(connection: Connection, staged: Table, present: Collection[str], file: str) -> AccountsLoaded:
+    """Add and change the accounts of the staged rows. Raises InputError for a cycle."""
     firsts = _first_rows(staged)
     last_old = connection.scalar(select(func.max(_accounts.c.id))) or 0
     missing = (
@@ -49,33 +64,39 @@ def load_accounts(connection: Connection, staged: Table, present: Collection[str
             firsts.c.account,
             func.coalesce(firsts.c.account_name, firsts.c.account),
             firsts.c.currency,
+            firsts.c.account_bill_day,
+            firsts.c.account_standing,
         )
         .select_from(firsts.outerjoin(_accounts, _accounts.c.ref == firsts.c.account))
         .where(_accounts.c.id.is_(None))
         .order_by(firsts.c.line)
     )
-    added = insert_selected(connection, _accounts, ["ref", "name", "currency"], missing)
-    told = {"account_name", "account_parent"} & set(present)
+    added = insert_selected(connection, _accounts, ["ref", "name", "currency", "bill_day", "standing"], missing)
+    told = {"account_parent", *_TOLD} & set(present)
     if not told:
-        return added, 0
+        return AccountsLoaded(added, 0, 0)
     parent = _accounts.alias()
     wanted = (
-        select(firsts.c.account, firsts.c.account_name, parent.c.id.label("parent_id"))
+        select(firsts.c.account, *(firsts.c[name] for name in _TOLD), parent.c.id.label("parent_id"))
         .outerjoin(parent, parent.c.ref == firsts.c.account_parent)
         .subquery()
     )
-    values: dict[str, ColumnElement[Any]] = {}
-    if "account_name" in told:
-        values["name"] = wanted.c.account_name
+    values: dict[str, ColumnElement[Any]] = {_TOLD[name]: wanted.c[name] for name in _TOLD if name in told}
     if "account_parent" in told:
         values["parent_id"] = wanted.c.parent_id
     unlike = or_(*(_accounts.c[name].is_distinct_from(value) for name, value in values.items()))
-    statement = update(_accounts).where(_accounts.c.ref == wanted.c.account, unlike).values(values)
+    same = _accounts.c.ref == wanted.c.account
+    mirrored = [_accounts.c[name].is_distinct_from(values[name]) for name in _MIRRORED if name in values]
+    in_mirror = 0
+    if last_old and mirrored:
+        unlike_mirror = select(func.count()).select_from(wanted.join(_accounts, same)).where(or_(*mirrored))
+        in_mirror = connection.scalar(unlike_mirror.where(_accounts.c.id <= last_old)) or 0
+    statement = update(_accounts).where(same, unlike).values(values)
     changed = connection.execute(statement.where(_accounts.c.id <= last_old)).rowcount if last_old else 0
     if "account_parent" in told:
         connection.execute(statement.where(_accounts.c.id > last_old))
         _check_tree(connection, file)
-    return added, changed
+    return AccountsLoaded(added, changed, in_mirror)
 
 
 def _first_rows(staged: Table) -> Subquery:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,22 +12,33 @@ from sqlalchemy.orm import Session
 from foundation.audit import write_audit
 from foundation.errors import InputError
 from outage.column_checks import ATTRIBUTE_TYPES, attribute_of
+from outage.importing import Batch, Column, Refusal, remembered
 from outage.models import AttributeDefinition
 
+ATTRIBUTE_PREFIX = "attribute:"
+_LONGEST_UNIT = 32
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 def define_attribute(
-    session: Session, *, name: str, kind: str, meaning: str, allowed: Sequence[str] | None = None, actor: str
+    session: Session,
+    *,
+    name: str,
+    kind: str,
+    meaning: str,
+    allowed: Sequence[str] | None = None,
+    unit: str = "",
+    actor: str,
 ) -> tuple[AttributeDefinition, bool]:
-    """Define an attribute or change its allowed values and meaning; returns it and whether anything changed.
+    """Define an attribute or change its allowed values, unit and meaning; returns it and whether anything changed.
 
-    Raises InputError for a bad name, type or allowed value, and for another type than the one it has, because lines
-    already hold values of that one.
+    Only a number has a unit, such as EUR, days or h. Raises InputError for a bad name, type, unit or allowed value,
+    and for another type than the one it has, because lines already hold values of that one.
     """
     _check(name, kind, meaning, allowed)
+    unit = _checked_unit(kind, unit)
     existing = session.get(AttributeDefinition, name)
-    after = {"type": kind, "allowed": list(allowed) if allowed else None, "meaning": meaning.strip()}
+    after = {"type": kind, "allowed": list(allowed) if allowed else None, "meaning": meaning.strip(), "unit": unit}
     before = None if existing is None else _content(existing)
     if existing is not None and before == after:
         return existing, False
@@ -35,6 +47,7 @@ def define_attribute(
     definition = existing or AttributeDefinition(name=name)
     definition.type, definition.meaning = kind, meaning.strip()
     definition.allowed = list(allowed) if allowed else None
+    definition.unit = unit
     session.add(definition)
     session.flush()
     subject = f"attribute:{name}"
@@ -48,7 +61,57 @@ def list_attributes(session: Session) -> list[AttributeDefinition]:
 
 
 def _content(definition: AttributeDefinition) -> dict[str, object]:
-    return {"type": definition.type, "allowed": definition.allowed, "meaning": definition.meaning}
+    told = {"type": definition.type, "allowed": definition.allowed, "meaning": definition.meaning}
+    return {**told, "unit": definition.unit}
+
+
+def _checked_unit(kind: str, unit: str) -> str:
+    said = unit.strip()
+    if said and kind != "number":
+        raise InputError("only a number has a unit", where="unit", value=said, accepted="no unit, or the type number")
+    if len(said) > _LONGEST_UNIT or not said.isprintable():
+        raise InputError("not a unit", where="unit", value=said, accepted="such as EUR, days, h or GB")
+    return said
+
+
+def attribute_columns(session: Session) -> Callable[[str], Column | None]:
+    """Makes a column of a name such as attribute:tier; raises InputError for an attribute that nobody defined."""
+    definitions = {row.name: row for row in list_attributes(session)}
+
+    def column(name: str) -> Column | None:
+        if not name.startswith(ATTRIBUTE_PREFIX):
+            return None
+        definition = definitions.get(name.removeprefix(ATTRIBUTE_PREFIX))
+        if definition is None:
+            known = ", ".join(ATTRIBUTE_PREFIX + one for one in definitions) or "none is defined yet"
+            raise InputError("an attribute that nobody defined", where="header", value=name, accepted=known)
+        return Column(name, attribute_of(definition.type, definition.allowed), required=False)
+
+    return column
+
+
+def join_attributes(batch: Batch, *, with_empty: bool = True) -> None:
+    """All attribute columns as one JSON text per row, under the name `attributes`; null takes an attribute away.
+
+    Without empty fields they say nothing, and a row that says nothing at all has None.
+    """
+    columns = {
+        name.removeprefix(ATTRIBUTE_PREFIX): values
+        for name, values in batch.values.items()
+        if name.startswith(ATTRIBUTE_PREFIX)
+    }
+    if not columns:
+        return
+
+    def written(row: tuple[object, ...]) -> str | None:
+        said = {name: value for name, value in zip(columns, row, strict=True) if with_empty or value is not None}
+        return json.dumps(said) if said else None
+
+    as_text = remembered(written)
+    rows = [
+        tuple(None if type(value) is Refusal else value for value in row) for row in zip(*columns.values(), strict=True)
+    ]
+    batch.values["attributes"] = as_text(rows)
 
 
 def _check(name: str, kind: str, meaning: str, allowed: Sequence[str] | None) -> None:

@@ -11,7 +11,7 @@ import click
 from foundation import clock
 from foundation.cli import App, staff_option
 from outage import incidents, queries
-from outage.lifecycle import SERVICES, CauseClass, Degree, IncidentKind, IncidentStatus, Severity
+from outage.lifecycle import SERVICES, CauseClass, Degree, ForceMajeure, IncidentKind, IncidentStatus, Severity
 from outage.models import Incident
 from outage.outages import OutageStart
 from outage.timeline import shown
@@ -30,6 +30,7 @@ class InstantType(click.ParamType[datetime]):
 
 
 INSTANT = InstantType()
+_NO_FORCE = "none"
 _CHANGERS: Sequence[tuple[str, Callable[..., bool], str, str]] = (
     ("close", incidents.close_incident, "Close a restored INCIDENT; its record is frozen.", "closed"),
     ("reopen", incidents.reopen_incident, "Open a restored INCIDENT again.", "opened"),
@@ -170,15 +171,28 @@ for _changer_arguments in _CHANGERS:
 @incident.command("cause")
 @click.argument("ref", metavar="INCIDENT")
 @click.argument("cause", type=click.Choice([one.value for one in CauseClass]))
+@click.option(
+    "--force-majeure",
+    type=click.Choice([*(one.value for one in ForceMajeure), _NO_FORCE]),
+    help="What was beyond anybody's control; none takes it away; without this it stays as it is.",
+)
 @staff_option
 @click.pass_obj
-def change_cause(app: App, ref: str, cause: str, actor: str) -> None:
-    """Set the class of CAUSE of an INCIDENT, which policies read; an alarm opens it as unknown."""
+def change_cause(app: App, ref: str, cause: str, force_majeure: str | None, actor: str) -> None:
+    """Set the class of CAUSE of an INCIDENT, which policies read; an alarm opens it as unknown.
+
+    \b
+    outage incident cause INC-2026-00001 power --force-majeure storm --as nina
+    """
     app.staff(actor, "incidents.write")
     with app.database.transaction() as session:
         found = incidents.get_incident(session, ref)
         changed = incidents.change_cause(session, found, CauseClass(cause), actor=actor)
-    click.echo(f"{ref}: the cause is {cause}{'' if changed else ' already, nothing changed'}")
+        if force_majeure is not None:
+            kind = None if force_majeure == _NO_FORCE else ForceMajeure(force_majeure)
+            changed |= incidents.change_force_majeure(session, found, kind, actor=actor)
+    said = "" if force_majeure is None else f", force majeure: {force_majeure}"
+    click.echo(f"{ref}: the cause is {cause}{said}{'' if changed else ' already, nothing changed'}")
 
 
 @incident.command("note")
@@ -243,7 +257,7 @@ def show_incident(app: App, ref: str, as_json: bool) -> None:
 
 
 def _incident_json(one: Incident) -> dict[str, Any]:
-    names = ("ref", "title", "status", "severity", "cause_class", "kind", "planned", "owner")
+    names = ("ref", "title", "status", "severity", "cause_class", "force_majeure", "kind", "planned", "owner")
     times = ("started_at", "restored_at", "closed_at")
     return {name: getattr(one, name) for name in (*names, *times)}
 

@@ -17,6 +17,8 @@ Check = Callable[[str], Any]
 """Takes a field's text, returns the value as it is stored; raises InputError (what, accepted) when it is not one."""
 
 _WORD = re.compile(r"[a-z][a-z0-9_.-]*")
+_LONGEST_NUMBER = 18
+_DURATION = re.compile(r"P(?=.*[0-9])([0-9]{1,6}D)?(T(?=[0-9])([0-9]{1,6}H)?([0-9]{1,6}M)?([0-9]{1,6}S)?)?")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
 
@@ -88,6 +90,21 @@ def check_date(raw: str) -> str:
         raise InputError("not a date", accepted="a date such as 2012-07-11") from None
 
 
+def whole_number(least: int, most: int) -> Check:
+    """A whole number between two others, both allowed."""
+
+    def check(raw: str) -> int:
+        accepted = f"a whole number from {least} to {most}"
+        cleaned = raw.strip()
+        if not (cleaned.isascii() and cleaned.isdigit() and len(cleaned) <= _LONGEST_NUMBER):
+            raise InputError("not a whole number", accepted=accepted)
+        if not least <= int(cleaned) <= most:
+            raise InputError("out of range", accepted=accepted)
+        return int(cleaned)
+
+    return check
+
+
 def coordinate(limit: int) -> Check:
     """Degrees between -limit and limit."""
 
@@ -114,7 +131,7 @@ def check_services(raw: str) -> str:
 
 
 def attribute_of(kind: str, allowed: Collection[str] | None) -> Check:
-    """A staff-defined attribute of a type (string, number, boolean or date); an empty field is None."""
+    """A staff-defined attribute of one of `ATTRIBUTE_TYPES`; an empty field is None."""
     read = _ATTRIBUTE_TYPES[kind]
 
     def check(raw: str) -> Any:
@@ -143,5 +160,22 @@ def _boolean(raw: str) -> bool:
     return raw.lower() == "true"
 
 
-_ATTRIBUTE_TYPES: dict[str, Check] = {"string": str, "number": _number, "boolean": _boolean, "date": check_date}
+def _instant(raw: str) -> str:
+    return clock.parse_instant(raw).isoformat()
+
+
+def _duration(raw: str) -> str:
+    if _DURATION.fullmatch(raw) is None:
+        raise InputError("not a duration", accepted="days, hours, minutes and seconds such as PT24H or P1DT2H")
+    return raw
+
+
+_ATTRIBUTE_TYPES: dict[str, Check] = {
+    "string": str,
+    "number": _number,
+    "boolean": _boolean,
+    "date": check_date,
+    "instant": _instant,
+    "duration": _duration,
+}
 ATTRIBUTE_TYPES = tuple(_ATTRIBUTE_TYPES)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from foundation import clock
 from foundation.db import next_reference
 from foundation.errors import InputError, NotFoundError, RefusedError
-from outage.lifecycle import FROZEN, CauseClass, IncidentKind, IncidentStatus, Severity, check_transition
+from outage.lifecycle import FROZEN, CauseClass, ForceMajeure, IncidentKind, IncidentStatus, Severity, check_transition
 from outage.models import Incident, Outage
 from outage.outages import OutageStart, add_rows, count_open, end_rows
 from outage.timeline import check_aware, check_not_future, lock_incidents, record_change, shown, state_of, write_entry
@@ -147,15 +147,22 @@ def change_cause(session: Session, incident: Incident, cause_class: CauseClass, 
     return _change_class(session, incident, "cause_class", cause_class, actor)
 
 
-def _change_class(session: Session, incident: Incident, field: str, value: Severity | CauseClass, actor: str) -> bool:
+def change_force_majeure(session: Session, incident: Incident, kind: ForceMajeure | None, *, actor: str) -> bool:
+    """Set what was beyond anybody's control (None: nothing); False when it was that already. Raises as the others."""
+    return _change_class(session, incident, "force_majeure", kind, actor)
+
+
+def _change_class(
+    session: Session, incident: Incident, field: str, value: Severity | CauseClass | ForceMajeure | None, actor: str
+) -> bool:
     lock_incidents(session, incident)
     check_not_frozen(incident)
     if getattr(incident, field) == value:
         return False
     before = state_of(incident)
     setattr(incident, field, value)
-    name = field.removesuffix("_class")
-    text = f"{name.capitalize()} changed from {before[field]} to {value}"
+    name = field.removesuffix("_class").replace("_", " ")
+    text = f"{name.capitalize()} changed from {before[field] or 'none'} to {value or 'none'}"
     record_change(session, incident, kind=f"{name} changed", text=text, actor=actor, before=before)
     return True
 

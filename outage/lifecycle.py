@@ -59,6 +59,26 @@ class CauseClass(StrEnum):
     UNKNOWN = "unknown"
 
 
+class ForceMajeure(StrEnum):
+    """What was beyond anybody's control: laws name different ones, so the kind is kept and not whether it was."""
+
+    STORM = "storm"
+    FLOOD = "flood"
+    EARTHQUAKE = "earthquake"
+    FIRE = "fire"
+    HEAT = "heat"
+    LANDSLIDE = "landslide"
+    TSUNAMI = "tsunami"
+    VOLCANO = "volcano"
+    EPIDEMIC = "epidemic"
+    WAR = "war"
+    TERRORISM = "terrorism"
+    RIOT = "riot"
+    STRIKE = "strike"
+    AUTHORITY_ORDER = "authority_order"
+    OTHER = "other"
+
+
 class Degree(StrEnum):
     """How much of a service an outage takes from its element: all of it, or a part."""
 

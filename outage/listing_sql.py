@@ -1,7 +1,7 @@
 """SQL text that resolves a list of lines and accounts, for DuckDB.
 
-It reads `file` (line, msisdn or account, services, started_at, ended_at) and `known_lines` (line_id, msisdn,
-account_id, account_ref).
+It reads `file` (line, msisdn or account, services, started_at, ended_at, reported_at, attributes as JSON) and
+`known_lines` (line_id, msisdn, account_id, account_ref).
 """
 
 from __future__ import annotations
@@ -18,6 +18,12 @@ LEFT JOIN (SELECT DISTINCT account_ref, account_id FROM known_lines) a ON a.acco
 
 UNKNOWN = """
 SELECT line, msisdn, account FROM staged WHERE line_id IS NULL AND account_id IS NULL ORDER BY line
+"""
+
+VALUES = """
+SELECT DISTINCT line_id, account_id, reported_at, attributes FROM staged
+WHERE (line_id IS NOT NULL OR account_id IS NOT NULL) AND (reported_at IS NOT NULL OR attributes IS NOT NULL)
+ORDER BY line_id, account_id, reported_at, attributes
 """
 
 DOUBLES = f"""

@@ -17,6 +17,7 @@ from foundation.bulk import Progress
 from foundation.errors import InputError, NotFoundError, RefusedError
 from foundation.snapshots import Snapshot, SnapshotStore, WrittenFile, catalogue
 from outage import listing_sql
+from outage.attributes import attribute_columns, join_attributes
 from outage.column_checks import check_instant, check_services, optional, text_of
 from outage.importing import Batch, Column, CsvFile, ImportResult, Rejects
 from outage.incidents import get_incident
@@ -32,10 +33,16 @@ COLUMNS = (
     Column("services", lambda raw: "|".join(json.loads(check_services(raw))) or None, required=False),
     Column("started_at", optional(check_instant), required=False),
     Column("ended_at", optional(check_instant), required=False),
+    Column("reported_at", optional(check_instant), required=False),
 )
-_TEXTS, _TIMES = ("msisdn", "account", "services"), ("started_at", "ended_at")
+_TEXTS, _TIMES = ("msisdn", "account", "services"), ("started_at", "ended_at", "reported_at")
 _FILE = pa.schema(
-    [("line", pa.int64()), *((name, pa.string()) for name in _TEXTS), *((name, pa.int64()) for name in _TIMES)]
+    [
+        ("line", pa.int64()),
+        *((name, pa.string()) for name in _TEXTS),
+        *((name, pa.int64()) for name in _TIMES),
+        ("attributes", pa.string()),
+    ]
 )
 
 
@@ -54,23 +61,25 @@ def upload_listing(
     """Take a file of lines (msisdn) or accounts (account: all their lines) as touched by an incident.
 
     A row may say which services (a|b; else `services`) and when (started_at, ended_at; else the incident's own start
-    and end). Rows that name nobody we know, the same thing twice, or a time outside of the incident are rejected.
-    The same file again changes nothing. Raises NotFoundError for an unknown incident, RefusedError for a dismissed one,
-    InputError for a file that is not what it should be.
+    and end), when it was reported (reported_at), and attributes that staff defined (attribute:NAME), which hold for
+    this incident in the place of the base's. Rows that name nobody we know, the same thing twice, or a time outside of
+    the incident are rejected. The same file again changes nothing. Raises NotFoundError for an unknown incident,
+    RefusedError for a dismissed one, InputError for a file that is not what it should be.
     """
     incident = get_incident(session, incident_ref)
     if incident.status in VOID:
         raise RefusedError(f"{incident.ref} was {incident.status}", where="incident", accepted="one that stands")
     default = _checked_services(services)
-    with CsvFile(csv, COLUMNS, column_map=column_map) as file, Rejects(csv, reject_dir) as rejects:
+    further = attribute_columns(session)
+    with CsvFile(csv, COLUMNS, column_map=column_map, further=further) as file, Rejects(csv, reject_dir) as rejects:
         if not {"msisdn", "account"} & set(file.present):
             accepted = "a header with msisdn or account, or both"
             raise InputError("missing column", where=f"{csv}, line 1", value="msisdn", accepted=accepted)
         batches = _checked(file.batches(rejects, progress), incident, default)
-        written = _resolve(session, store, batches, rejects)
-    is_new = written.rows > 0 and not _is_listed(session, incident, written.id)
+        written, values = _resolve(session, store, batches, rejects)
+    is_new = written.rows > 0 and not _is_listed(session, incident, written.id, values)
     if is_new:
-        _add(session, incident, written, csv.name, rejects.rows, actor)
+        _add(session, incident, written, values, csv.name, rejects.rows, actor)
     added = written.rows if is_new else 0
     return ImportResult(str(csv), file.read, added, 0, file.read - rejects.rows - added, rejects.rows, rejects.written)
 
@@ -115,10 +124,11 @@ def _checked(batches: Iterator[Batch], incident: Incident, services: str) -> Ite
     first = clock.to_unix(incident.started_at)
     last = None if incident.restored_at is None else clock.to_unix(incident.restored_at)
     for batch in batches:
+        join_attributes(batch, with_empty=False)
         for name in _FILE.names[1:]:
             batch.values.setdefault(name, [None] * len(batch.lines))
         for position in list(batch.good()):
-            msisdn, account, _, start, end = (batch.values[name][position] for name in _FILE.names[1:])
+            msisdn, account, _, start, end, *_ = (batch.values[name][position] for name in _FILE.names[1:])
             if (msisdn is None) == (account is None):
                 reason = "a row names either a line or an account; accepted: one of the two"
                 batch.refuse(position, "msisdn", msisdn or "", reason)
@@ -147,8 +157,8 @@ def _shown(seconds: int) -> str:
 
 def _resolve(
     session: Session, store: SnapshotStore, batches: Iterator[pa.RecordBatch], rejects: Rejects
-) -> WrittenFile:
-    """Find the lines and accounts that rows name, reject the others, and write the rest."""
+) -> tuple[WrittenFile, WrittenFile | None]:
+    """Find the lines and accounts that rows name, reject the others, write the rest, and what they say besides."""
     with store.connect() as workspace:
         lay_out_lines(workspace, session, store)
         read_once(workspace, "file", _FILE, batches, listing_sql.STAGED)
@@ -159,21 +169,36 @@ def _resolve(
                 rejects.add(line, [("account", account, "unknown account; accepted: one that has lines in the base")])
         for line, value, is_account, first_line in workspace.fetch_rows(listing_sql.DOUBLES):
             rejects.add(line, [("account" if is_account else "msisdn", value, f"the same as on line {first_line}")])
-        return store.write_query(workspace, "listing", listing_sql.ROWS)
+        written = store.write_query(workspace, "listing", listing_sql.ROWS)
+        if not workspace.fetch_rows(f"SELECT 1 FROM ({listing_sql.VALUES}) LIMIT 1"):  # noqa: S608 - our own text
+            return written, None
+        return written, store.write_query(workspace, "listing_values", listing_sql.VALUES)
 
 
-def _is_listed(session: Session, incident: Incident, snapshot_id: str) -> bool:
+def _is_listed(session: Session, incident: Incident, snapshot_id: str, values: WrittenFile | None) -> bool:
     statement = select(Listing.id).where(
-        Listing.incident_id == incident.id, Listing.snapshot_id == snapshot_id, Listing.withdrawn_at.is_(None)
+        Listing.incident_id == incident.id,
+        Listing.snapshot_id == snapshot_id,
+        Listing.values_snapshot == (None if values is None else values.id),
+        Listing.withdrawn_at.is_(None),
     )
     return session.scalars(statement.limit(1)).first() is not None
 
 
-def _add(session: Session, incident: Incident, written: WrittenFile, file: str, rejected: int, actor: str) -> None:
+def _add(
+    session: Session,
+    incident: Incident,
+    written: WrittenFile,
+    values: WrittenFile | None,
+    file: str,
+    rejected: int,
+    actor: str,
+) -> None:
     now: datetime = clock.now()
     listing = Listing(
         incident_id=incident.id,
         snapshot_id=catalogue(session, written),
+        values_snapshot=None if values is None else catalogue(session, values),
         file=file,
         uploaded_by=actor,
         uploaded_at=now,

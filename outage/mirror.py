@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import Select, Text, cast, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, Subquery, Text, cast, func, literal, select, update
+from sqlalchemy.orm import Session, aliased
 
 from foundation.bulk import Progress, read_batches
 from foundation.db import Database, insert_ignoring
@@ -25,6 +25,9 @@ SCHEMA = pa.schema(
         ("account_ref", pa.string()),
         ("currency", pa.string()),
         ("account_lines", pa.int64()),
+        ("account_bill_day", pa.int64()),
+        ("account_standing", pa.string()),
+        ("account_depth", pa.int64()),
         ("msisdn", pa.string()),
         ("imsi", pa.string()),
         ("plan", pa.string()),
@@ -130,12 +133,15 @@ def _statement(touched: Select[Any] | None = None) -> Select[Any]:
     if touched is not None:
         accounts = select(Subscriber.account_id).where(Subscriber.id.in_(touched))
         counted = counted.where(Subscriber.account_id.in_(accounts))
-    lines = counted.subquery()
+    lines, depths = counted.subquery(), _depths()
     columns = {
         "line_id": Subscriber.id,
         "account_ref": Account.ref,
         "currency": Account.currency,
         "account_lines": lines.c.lines,
+        "account_bill_day": Account.bill_day,
+        "account_standing": Account.standing,
+        "account_depth": func.coalesce(depths.c.depth, 0),
         "attributes": cast(Subscriber.attributes, Text),
     }
     names = [columns[name] if name in columns else getattr(Subscriber, name) for name in SCHEMA.names]
@@ -144,9 +150,23 @@ def _statement(touched: Select[Any] | None = None) -> Select[Any]:
         # Outer joins, though each line has both, keep SQLite from starting at the counts and sorting everything.
         .outerjoin(Account, Account.id == Subscriber.account_id)
         .outerjoin(lines, lines.c.account_id == Subscriber.account_id)
+        .outerjoin(depths, depths.c.id == Subscriber.account_id)
         .order_by(Subscriber.id)
     )
     return statement if touched is None else statement.where(Subscriber.id.in_(touched))
+
+
+def _depths() -> Subquery:
+    """How many accounts stand above each account that has a parent; most have none and are not in it."""
+    parent = aliased(Account)
+    tops = (
+        select(Account.id, literal(1).label("depth"))
+        .join(parent, parent.id == Account.parent_id)
+        .where(parent.parent_id.is_(None))
+    )
+    tree = tops.cte("account_depths", recursive=True)
+    below = select(Account.id, tree.c.depth + 1).join(tree, tree.c.id == Account.parent_id)
+    return select(tree.union_all(below)).subquery()
 
 
 def _told(session: Session, statement: Select[Any], total: int, progress: Progress | None) -> Iterator[pa.RecordBatch]:

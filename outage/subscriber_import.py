@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +15,25 @@ from foundation.bulk import Progress, insert_rows
 from foundation.db import Document
 from foundation.errors import InputError
 from foundation.money import check_currency, parse_minor
-from outage.account_import import load_accounts, reject_account_conflicts
+from outage.account_import import STANDINGS, load_accounts, reject_account_conflicts
+from outage.attributes import ATTRIBUTE_PREFIX, attribute_columns, join_attributes
 from outage.column_checks import (
-    attribute_of,
     check_date,
     check_language,
     check_zone,
     one_of,
     optional,
     text_of,
+    whole_number,
     word_of,
 )
 from outage.column_shapes import plain_imsi, plain_msisdn, plain_text
 from outage.importing import Batch, Column, CsvFile, ImportResult, Refusal, Rejects, remembered
-from outage.models import AttributeDefinition, NetworkElement, Subscriber
+from outage.models import NetworkElement, Subscriber
 from outage.msisdn import check_imsi, check_msisdn
 from outage.staging import doubles, index_staged, reject_lines, staged, staging_table, table_of
 from outage.subscriber_load import line_load
 
-ATTRIBUTE_PREFIX = "attribute:"
 FEES = ("fee_list", "fee_discounted", "fee_service", "fee_device")
 COLUMNS = (
     Column("msisdn", check_msisdn, shape=plain_msisdn),
@@ -42,6 +41,8 @@ COLUMNS = (
     Column("account", text_of(64), shape=plain_text(64)),
     Column("account_name", text_of(256), required=False, shape=plain_text(256)),
     Column("account_parent", optional(text_of(64)), required=False),
+    Column("account_bill_day", optional(whole_number(1, 31)), required=False),
+    Column("account_standing", optional(one_of(*STANDINGS)), required=False),
     Column("currency", lambda raw: check_currency(raw.strip())),
     Column("plan", text_of(64)),
     Column("payment_type", one_of("prepaid", "postpaid")),
@@ -63,6 +64,8 @@ _STAGED = staging_table(
     account=String,
     account_name=String,
     account_parent=String,
+    account_bill_day=Integer,
+    account_standing=String,
     currency=String,
     plan=String,
     payment_type=String,
@@ -103,40 +106,26 @@ def import_subscribers(
     nobody defined, and a cycle among accounts; the caller's transaction must then be rolled back.
     """
     connection = session.connection()
-    attributes = {row.name: row for row in session.scalars(select(AttributeDefinition))}
     with (
-        CsvFile(csv, COLUMNS, column_map=column_map, further=_attribute_columns(attributes)) as file,
+        CsvFile(csv, COLUMNS, column_map=column_map, further=attribute_columns(session)) as file,
         Rejects(csv, reject_dir) as rejects,
         staged(connection, _STAGED),
     ):
         names = _stage(session, file, rejects, progress)
         _reject_doubles(connection, rejects)
         reject_account_conflicts(connection, _STAGED, rejects, file.present)
-        accounts_added, accounts_changed = load_accounts(connection, _STAGED, file.present, str(csv))
+        accounts = load_accounts(connection, _STAGED, file.present, str(csv))
         with line_load(session, _STAGED, names) as load:
             added, changed = load.run()
-            any_change = accounts_added + accounts_changed + added + changed > 0
-            version = load.raise_version() if any_change else None
+            any_change = accounts.added + accounts.changed + added + changed > 0
+            version = load.raise_version(logged=accounts.mirrored == 0) if any_change else None
     unchanged = file.read - rejects.rows - added - changed
-    details = {"accounts added": accounts_added, "accounts changed": accounts_changed}
+    details = {"accounts added": accounts.added, "accounts changed": accounts.changed}
     result = ImportResult(str(csv), file.read, added, changed, unchanged, rejects.rows, rejects.written, details)
     if version is not None:
         after = {"file": csv.name, "added": added, "changed": changed, "rejected": rejects.rows, **details}
         write_audit(session, actor=actor, action="subscribers imported", subject=f"base:{version}", after=after)
     return result
-
-
-def _attribute_columns(definitions: Mapping[str, AttributeDefinition]) -> Callable[[str], Column | None]:
-    def column(name: str) -> Column | None:
-        if not name.startswith(ATTRIBUTE_PREFIX):
-            return None
-        definition = definitions.get(name.removeprefix(ATTRIBUTE_PREFIX))
-        if definition is None:
-            known = ", ".join(ATTRIBUTE_PREFIX + one for one in sorted(definitions)) or "none is defined yet"
-            raise InputError("an attribute that nobody defined", where="header", value=name, accepted=known)
-        return Column(name, attribute_of(definition.type, definition.allowed), required=False)
-
-    return column
 
 
 def _stage(session: Session, file: CsvFile, rejects: Rejects, progress: Progress | None) -> list[str]:
@@ -170,7 +159,7 @@ def _checked(batches: Iterable[Batch], elements: Mapping[str, int]) -> Iterator[
             _resolve(batch, elements)
         if "contract_ended_on" in batch.values and "contract_started_on" in batch.values:
             _check_contracts(batch)
-        _join_attributes(batch)
+        join_attributes(batch)
         yield batch
 
 
@@ -206,22 +195,6 @@ def _check_contracts(batch: Batch) -> None:
         if type(start) is str and type(end) is str and end < start:
             reason = f"the contract ended before it started; accepted: {start} or later"
             batch.refuse(position, "contract_ended_on", end, reason)
-
-
-def _join_attributes(batch: Batch) -> None:
-    """All attribute columns as one JSON text per row; null takes an attribute away."""
-    columns = {
-        name.removeprefix(ATTRIBUTE_PREFIX): values
-        for name, values in batch.values.items()
-        if name.startswith(ATTRIBUTE_PREFIX)
-    }
-    if not columns:
-        return
-    as_text = remembered(lambda row: json.dumps(dict(zip(columns, row, strict=True))))
-    rows = [
-        tuple(None if type(value) is Refusal else value for value in row) for row in zip(*columns.values(), strict=True)
-    ]
-    batch.values["attributes"] = as_text(rows)
 
 
 def _reject_doubles(connection: Connection, rejects: Rejects) -> None:

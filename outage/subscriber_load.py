@@ -65,10 +65,14 @@ class LineLoad:
             connection, _subscribers, staged_lines, keys=["msisdn"], values=values, differs=differs, defaults=defaults
         )
 
-    def raise_version(self) -> int:
-        """Count the change of the base, and log it as of the new version if it is to be logged; returns the version."""
-        version = raise_version(self._session, "base", logged=self._logs)
-        if self._logs:
+    def raise_version(self, *, logged: bool) -> int:
+        """Count the change of the base, and log it as of the new version if that helps; returns the version.
+
+        `logged` False: more changed than the lines that were loaded, so that the mirror has to be made anew.
+        """
+        logs = self._logs and logged
+        version = raise_version(self._session, "base", logged=logs)
+        if logs:
             base_log.log_touched(self._session.connection(), self._table, version)
         return version
 

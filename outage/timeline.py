@@ -61,6 +61,7 @@ def state_of(incident: Incident) -> dict[str, Any]:
         "status": str(incident.status),
         "severity": str(incident.severity),
         "cause_class": str(incident.cause_class),
+        "force_majeure": incident.force_majeure,
         "owner": incident.owner,
         "started_at": shown(incident.started_at),
         "restored_at": shown(incident.restored_at),

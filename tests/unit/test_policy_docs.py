@@ -1,0 +1,119 @@
+"""What the documentation of policies says is true: its examples load, its cases pass, its lists are the engine's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from compensation.document import PolicyDocument, load_policy
+from compensation.document_measures import MEASURE_KEYS
+from compensation.facts_reference import COUNTS, SETTINGS, reference
+from compensation.measures import Count
+from compensation.policy_tests import run_tests
+from compensation.scheme_library import list_schemes
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+_BLOCK = re.compile(r"```yaml\n(.*?)```", re.S)
+HEAD = """
+policy: example
+title: Example
+basis: statutory
+currency: {currency}
+zone: {zone}
+in force: {{from: {since}, to: null}}
+population: affected
+sources: [{{what: all, where: here}}]
+"""
+DUTCH = """
+parameters:
+  least outage: {unit: lost time, source: law, type: days and time duration, values: {2017-07-01: PT12H}}
+  least amount: {unit: EUR, source: law, values: {2017-07-01: 1.00}}
+  prepaid amount: {unit: EUR, source: law, values: {2017-07-01: 0.50}}
+"""
+CREDIT = "rewards:\n  - {name: credit, kind: bill_credit, amount: owed}\n"
+
+
+def blocks(page: str, heading: str) -> list[str]:
+    """The YAML examples under a heading, up to the next one of its kind."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    start = text.index(f"## {heading}")
+    end = text.find("\n## ", start + 3)
+    return _BLOCK.findall(text[start:end])
+
+
+def test_the_page_of_facts_is_the_engine_s_own_list() -> None:
+    written = (DOCS / "facts.md").read_text(encoding="utf-8")
+    assert written == reference(), "write docs/facts.md anew with: outage policy facts"
+
+
+def test_every_counter_and_every_key_of_measures_is_told() -> None:
+    assert COUNTS.keys() == set(Count)
+    told = {key for one in SETTINGS for key in one.key.split(", ")}
+    assert told == set(MEASURE_KEYS) - {"meaning"}
+
+
+def loaded(currency: str, zone: str, since: str, *parts: str) -> PolicyDocument:
+    head = HEAD.format(currency=currency, zone=zone, since=since)
+    return load_policy(head + "\n".join(parts) + "\ntext: 'null'\n")
+
+
+def test_the_walk_through_the_law_of_india_gives_a_policy_that_passes_its_case() -> None:
+    *parts, tests = blocks("scheme-from-law.md", "2.")
+    text = "\n".join(parts) + "\ntests:\n" + tests.replace(", text: credit_only}", ", text: null}")
+    (result,) = run_tests(loaded("INR", "Asia/Kolkata", "2024-10-01", text))
+    assert result.passed, result.detail
+
+
+def test_the_walk_through_the_law_of_the_netherlands_gives_a_policy() -> None:
+    (part,) = blocks("scheme-from-law.md", "3.")
+    document = loaded("EUR", "Europe/Amsterdam", "2017-07-01", DUTCH, part, CREDIT)
+    assert [measure.name for measure in document.measures] == ["started days"]
+
+
+def test_the_examples_of_policies_load() -> None:
+    page = "policies.md"
+    parameters = blocks(page, "Parameters")
+    attributes = blocks(page, "Facts and attributes")
+    measures, holidays = blocks(page, "Counting lost time: measures")
+    tests = blocks(page, "Worked cases from clock times")
+    nothing = "rewards:\n  - {name: sorry, kind: apology, when: days lost > 100}\n"
+    document = loaded(
+        "GBP", "Europe/London", "2025-04-01", *parameters, *attributes, measures, holidays, nothing, *tests
+    )
+    assert [result.passed for result in run_tests(document)] == [True]
+
+
+@pytest.mark.parametrize("page", ["policies.md", "scheme-from-law.md"])
+def test_every_example_is_yaml(page: str) -> None:
+    for block in _BLOCK.findall((DOCS / page).read_text(encoding="utf-8")):
+        assert yaml.safe_load(block)
+
+
+def test_what_to_write_for_a_measure_is_a_measure() -> None:
+    text = (DOCS / "policies.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([^|]+) \| (`[^|]+) \|$", text[text.index("| to say | write |") :], re.M)
+    said = {
+        what: re.findall(
+            r"`((?:count|per|over|at least|whole|of|window|since|grace|rounded|beyond|first day|last day)"
+            r": [^`]+)`",
+            written,
+        )
+        for what, written in rows
+    }
+    holidays = blocks("policies.md", "Counting lost time: measures")[1]
+    for what, keys in said.items():
+        count = [] if any(key.startswith("count") for key in keys) else ["count: days"]
+        body = "\n    ".join(["- name: counted", *(f"  {key}" for key in [*count, *keys])])
+        measure = f"measures:\n    {body}\n"
+        reward = "rewards:\n  - {name: sorry, kind: apology, when: counted != null}\n"
+        document = loaded("GBP", "Europe/London", "2025-04-01", holidays, measure, reward)
+        assert [one.name for one in document.measures] == ["counted"], what
+    assert len(said) > 15
+
+
+def test_schemes_are_named_as_their_files() -> None:
+    names = {file.stem.replace("_", "-") for file in (DOCS.parent / "compensation" / "schemes").glob("*.yaml")}
+    assert {scheme.name for scheme in list_schemes()} == names
