@@ -75,6 +75,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 
 @pytest.fixture
+def empty_postgresql(postgresql_server: str, tmp_path: Path) -> Iterator[str]:
+    """The URL of a PostgreSQL database without any table, of this test's own."""
+    name = _database_name(tmp_path)
+    _administer(postgresql_server, f'CREATE DATABASE "{name}"')
+    yield _named(postgresql_server, name)
+    _administer(postgresql_server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """An empty, migrated database, once on SQLite and once on PostgreSQL."""
     database = Database(database_url)

@@ -20,8 +20,7 @@ def upgrade() -> None:
     with op.batch_alter_table("accounts") as table:
         table.add_column(sa.Column("bill_day", KEY, nullable=True))
         table.add_column(sa.Column("standing", sa.String(length=16), nullable=True))
-    with op.batch_alter_table("incidents") as table:
-        table.add_column(sa.Column("force_majeure", sa.String(length=32), nullable=True))
+    op.add_column("incidents", sa.Column("force_majeure", sa.String(length=32), nullable=True))
     with op.batch_alter_table("attribute_definitions") as table:
         table.add_column(sa.Column("unit", sa.String(length=32), nullable=False, server_default=""))
     for name, column in _SAID:
@@ -38,8 +37,8 @@ def downgrade() -> None:
             table.drop_column(column)
     with op.batch_alter_table("attribute_definitions") as table:
         table.drop_column("unit")
-    with op.batch_alter_table("incidents") as table:
-        table.drop_column("force_majeure")
+    # Not in a batch: that would make the table anew, and with it constraints that 0007 takes back by their columns.
+    op.drop_column("incidents", "force_majeure")
     with op.batch_alter_table("accounts") as table:
         table.drop_column("standing")
         table.drop_column("bill_day")
