@@ -1,70 +1,49 @@
-"""The cases of an assessment as rows to read: filtered, sorted, with their rule, rewards and explanation."""
+"""The cases of an assessment as rows to read: which are asked for, and their facts, rewards and rules in words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
+from compensation.case_lists import FACT_ORDER, ORDERS, CaseWish
+from compensation.facts import Fact
 from compensation.models import Case
 from compensation.trace import Trace
-from compensation.web.words import (
-    FactColumn,
-    fact_columns,
-    fact_text,
-    money_text,
-    reward_text,
-    reward_when,
-    sort_key,
-)
+from compensation.web.words import FactColumn, fact_text, money_text, reward_text, reward_when
 
-OUTCOMES = ("entitled", "nothing", "undetermined")
-ORDERS = ("number", "lines", "outcome", "rule", "one", "all")
-FACT_ORDER = "fact:"
+_FALLING_FIRST = ("lines", "one", "all")
+_MOST_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class CaseOrder:
-    """By what the cases are sorted (one of `ORDERS` or `fact:NAME`), and whether the greatest comes first."""
+class CaseChoice:
+    """What a page was asked for, and what its links ask for."""
 
-    by: str = "all"
-    falling: bool = True
+    wish: CaseWish
 
     @classmethod
-    def read(cls, text: str, columns: Sequence[FactColumn]) -> CaseOrder:
-        """The order of `?sort=`: a name, after `-` when falling; anything unknown is the dearest first."""
+    def read(cls, arguments: Mapping[str, str], columns: Sequence[FactColumn]) -> CaseChoice:
+        """`?sort=` (a name, after `-` when falling; anything unknown is the dearest first), `?outcome=` and `?q=`."""
+        text = arguments.get("sort", "")
         by = text.removeprefix("-")
-        known = {*ORDERS, *(FACT_ORDER + column.name for column in columns)}
-        return cls(by, text.startswith("-")) if by in known else cls()
+        known = by in {*ORDERS, *(FACT_ORDER + column.name for column in columns)}
+        wish = CaseWish(
+            outcome=arguments.get("outcome", ""),
+            words=arguments.get("q", "").strip()[:_MOST_CHARACTERS],
+            ratios=frozenset(column.name for column in columns if column.is_ratio),
+        )
+        return cls(replace(wish, by=by, falling=text.startswith("-")) if known else wish)
 
     @property
     def text(self) -> str:
-        """As it stands in an address."""
-        return f"-{self.by}" if self.falling else self.by
+        """The order as it stands in an address."""
+        return f"-{self.wish.by}" if self.wish.falling else self.wish.by
 
     def after_choosing(self, by: str) -> str:
         """What a column's heading links to: that column, numbers falling first; chosen again, the other way round."""
-        if by == self.by:
-            return CaseOrder(by, not self.falling).text
-        return CaseOrder(by, by in ("lines", "one", "all")).text
-
-
-@dataclass(frozen=True, slots=True)
-class CaseFilter:
-    """Which cases: one outcome ("" for all), and words that facts, rule, reason or rewards contain."""
-
-    outcome: str = ""
-    words: str = ""
-
-    def fits(self, row: CaseRow) -> bool:
-        """Whether a row is shown."""
-        if self.outcome and row.case.outcome != self.outcome:
-            return False
-        if not self.words:
-            return True
-        searched = row.searched
-        return all(word in searched for word in self.words.lower().split())
+        falling = not self.wish.falling if by == self.wish.by else by in _FALLING_FIRST
+        return f"-{by}" if falling else by
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +56,23 @@ class ShownReward:
 
 @dataclass(frozen=True)
 class CaseRow:
-    """One case in words, each written only when it is read: an assessment may have thousands, a page shows fifty.
-
-    `facts` are in the order of `columns`; `searched` is what the filter looks into.
-    """
+    """One case in words, each written only when it is read. `facts` are in the order of `columns`."""
 
     case: Case
     columns: Sequence[FactColumn]
     currency: str
+    catalogue: Mapping[str, Fact]
 
     @cached_property
     def facts(self) -> tuple[str, ...]:
         """The value of each column."""
-        return tuple(fact_text(column.name, self.case.facts.get(column.name), self.currency) for column in self.columns)
+        facts = self.case.facts
+        return tuple(fact_text(each.name, facts.get(each.name), self.currency, self.catalogue) for each in self.columns)
 
-    @cached_property
+    @property
     def rules(self) -> tuple[str, ...]:
         """Which rules decided, one text per table."""
-        return rules_said(self.case.trace)
+        return tuple(self.case.rules.split("; ")) if self.case.rules else ()
 
     @cached_property
     def rewards(self) -> tuple[ShownReward, ...]:
@@ -116,56 +94,14 @@ class CaseRow:
         """What all lines together cost, in minor units."""
         return self.case.cost_minor * self.case.lines
 
-    @property
-    def searched(self) -> str:
-        """Facts, rules, outcome, reason and rewards in small letters."""
-        said = [*self.facts, *self.rules, self.case.outcome, self.case.reason or ""]
-        return " ".join([*said, *(reward.what for reward in self.rewards)]).lower()
 
-    def explain(self) -> list[str]:
-        """The decision as sentences."""
-        if not self.case.trace.get("facts"):
-            return [self.case.reason or "No decision was made."]
-        return Trace.from_json(self.case.trace).explain()
+def columns_of(differing: Sequence[str], catalogue: Mapping[str, Fact]) -> list[FactColumn]:
+    """The columns of the facts by which the cases differ."""
+    return [FactColumn(name, catalogue[name].type if name in catalogue else None) for name in differing]
 
 
-def case_rows(cases: Sequence[Case], columns: Sequence[FactColumn], currency: str) -> list[CaseRow]:
-    """The cases as rows, in the order given."""
-    return [CaseRow(case, columns, currency) for case in cases]
-
-
-def columns_of(cases: Sequence[Case]) -> list[FactColumn]:
-    """The facts by which these cases differ."""
-    return fact_columns([case.facts for case in cases])
-
-
-def sort_rows(rows: list[CaseRow], order: CaseOrder) -> list[CaseRow]:
-    """Rows in an order, ties by number."""
-    by_number = sorted(rows, key=lambda row: row.case.number)
-    return sorted(by_number, key=lambda row: _key(row, order.by), reverse=order.falling)
-
-
-def rules_said(trace: Mapping[str, Any]) -> tuple[str, ...]:
-    """Which rules decided, one text per table: `promise: rule 2`."""
-    said = []
-    for step in trace.get("decisions", ()):
-        if step["kind"] == "expression":
-            continue
-        numbers = ", ".join(str(number) for number in step["rules"])
-        word = "rules" if len(step["rules"]) > 1 else "rule"
-        said.append(f"{step['name']}: {f'{word} {numbers}' if numbers else 'no rule'}")
-    return tuple(said)
-
-
-def _key(row: CaseRow, by: str) -> Any:
-    if by.startswith(FACT_ORDER):
-        name = by.removeprefix(FACT_ORDER)
-        return sort_key(name, row.case.facts.get(name))
-    return {
-        "number": row.case.number,
-        "lines": row.case.lines,
-        "outcome": row.case.outcome,
-        "rule": row.rules,
-        "one": row.case.cost_minor,
-        "all": row.cost_minor,
-    }[by]
+def explain_case(case: Case) -> list[str]:
+    """The decision as sentences."""
+    if not case.trace.get("facts"):
+        return [case.reason or "No decision was made."]
+    return Trace.from_json(case.trace).explain()

@@ -55,4 +55,8 @@
     }
   }, { rootMargin: "300px" });
   boxes.forEach(function (box) { seen.observe(box); });
+  // A part of a page that was put in later says so by this event.
+  document.addEventListener("figuresadded", function (event) {
+    for (const box of event.target.querySelectorAll(".figure")) { seen.observe(box); }
+  });
 })();

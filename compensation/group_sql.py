@@ -1,0 +1,55 @@
+"""SQL text that groups a run's lines by some columns, for what-if and the liability clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+AREA = "home_area"
+"""The one column that is read from the mirror of the base: runs do not keep it."""
+
+
+def groups_sql(population: str, columns: Sequence[str], base: str, limit: int) -> str:
+    """One row per distinct values of `columns` (SQL expressions) in a fixed order, with its count of lines last."""
+    source = _with_area(population, base) if AREA in columns else population
+    names = ", ".join(f"{column} AS g{index}" for index, column in enumerate(columns))
+    groups = ", ".join(f"g{index}" for index in range(len(columns)))
+    order = ", ".join(f"g{index} NULLS FIRST" for index in range(len(columns)))
+    return (
+        f"SELECT {groups}, count(*) AS lines FROM (SELECT {names} FROM ({source})) "
+        f"GROUP BY {groups} ORDER BY {order} LIMIT {limit}"
+    )
+
+
+def _with_area(population: str, base: str) -> str:
+    return (
+        f"SELECT p.*, m.{AREA} FROM ({population}) p "
+        f"JOIN (SELECT line_id, {AREA} FROM {base}) m ON m.line_id = p.line_id"
+    )
+
+
+def with_cases_sql(population: str, cases: Mapping[str, str]) -> str:
+    """The population with the number of each line's case, by column; `cases` are the sources they stand in.
+
+    A line that stands in none of a source has no number there.
+    """
+    told = "".join(f", c{index}.number AS {column}" for index, column in enumerate(cases))
+    joins = "".join(
+        f" LEFT JOIN {source} c{index} ON c{index}.line_id = p.line_id" for index, source in enumerate(cases.values())
+    )
+    return f"SELECT p.*{told} FROM ({population}) p{joins}" if cases else population
+
+
+def amounts_sql(cases: str, most: int) -> str:
+    """How many lines of kept cases get how much: each amount by itself while there are at most `most`.
+
+    Else in `most` - 1 equal steps and nothing by itself: rows of least, most, lines, cost, by amount.
+    """
+    sums = f"(FROM {cases} SELECT cost_minor AS a, sum(lines)::BIGINT AS n GROUP BY cost_minor)"
+    shape = f"(FROM {sums} SELECT count(*) AS amounts, greatest(1, ceil(max(a) / {most - 1}))::BIGINT AS step)"
+    index = "((a - 1) // step)"
+    many = f"(amounts > {most} AND a > 0)"
+    return (
+        f"SELECT CASE WHEN {many} THEN {index} * step + 1 ELSE a END AS least, "
+        f"CASE WHEN {many} THEN ({index} + 1) * step ELSE a END AS most, "
+        f"sum(n)::BIGINT, sum(a * n)::BIGINT FROM {sums}, {shape} GROUP BY least, most ORDER BY least"
+    )
