@@ -10,6 +10,9 @@ from typing import Any
 
 from compensation.assessment import postable
 from compensation.models import Case
+from compensation.release_rows import window_of
+from compensation.reward_json import is_offer
+from foundation import clock
 from foundation.errors import InputError
 from notify.composing import message_values
 from notify.models import TextVersion
@@ -71,7 +74,8 @@ def _sample(case: Case, version: TextVersion, outage_on: date, brand: str) -> Te
     known = str(case.facts.get("brand") or brand)
     try:
         given = {"brand": known, "outage_date": outage_on.isoformat()}
-        values = message_values("preview", version.language, given, _postings(case))
+        offers = [reward for reward in case.rewards if is_offer(reward)]
+        values = message_values("preview", version.language, given, _postings(case), offers)
         body = render(version.body, values, version.placeholders)
     except InputError as error:
         return TextSample(version, case.number, case.lines, version.body, None, "", error.message)
@@ -80,7 +84,12 @@ def _sample(case: Case, version: TextVersion, outage_on: date, brand: str) -> Te
 
 def _postings(case: Case) -> list[Any]:
     # What the delivery will read from the confirmed postings, so that the preview cannot say something else.
+    today = clock.now().date()
     return [
-        SimpleNamespace(payload=reward, amount_minor=reward["amount_minor"], currency=reward["currency"])
+        SimpleNamespace(
+            payload={**reward, **dict(zip(("valid_from", "valid_to"), window_of(reward, today), strict=True))},
+            amount_minor=reward["amount_minor"],
+            currency=reward["currency"],
+        )
         for reward in postable(case)
     ]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from compensation.facts import CATALOGUE
+from compensation.facts import CATALOGUE, Fact
 from compensation.feel import FeelType
 from compensation.feel.values import read_duration, say_duration
 from foundation.money import Money
 from notify.phrases import bill_in_words
+from notify.reward_words import reward_in_words
 
 LANGUAGE = "en-GB"
 _REWARDS = {
@@ -20,6 +21,7 @@ _REWARDS = {
     "balance_credit": "balance credit",
     "voucher": "voucher",
     "top_up_bonus": "extra on the first top-up",
+    "discount": "off a product",
     "apology": "apology",
 }
 _EVIDENCE = {
@@ -34,10 +36,20 @@ _EVIDENCE = {
 
 @dataclass(frozen=True, slots=True)
 class FactColumn:
-    """A fact by which the cases of an assessment differ: its name and whether it reads as a number."""
+    """A fact by which the cases of an assessment differ; None as its type when nobody knows the fact any more."""
 
     name: str
-    is_number: bool
+    type: FeelType | None
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it reads as a number."""
+        return self.type in (FeelType.MONEY, FeelType.DURATION, FeelType.NUMBER)
+
+    @property
+    def is_ratio(self) -> bool:
+        """Whether it is stored as an exact number."""
+        return self.type is FeelType.NUMBER
 
 
 def money_text(amount_minor: int | None, currency: str | None) -> str:
@@ -63,13 +75,16 @@ def evidence_text(evidence: str) -> str:
     return _EVIDENCE.get(evidence, evidence)
 
 
-def fact_text(name: str, value: Any, currency: str) -> str:
-    """A fact's stored value as people read it: money formatted, durations in hours, codes as words."""
+def fact_text(name: str, value: Any, currency: str, catalogue: Mapping[str, Fact] = CATALOGUE) -> str:
+    """A fact's stored value as people read it: money formatted, durations in hours, codes as words.
+
+    `catalogue` is that of the policy, when it counts measures or reads attributes of its own.
+    """
     if value is None:
         return "not known"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    fact = CATALOGUE.get(name)
+    fact = catalogue.get(name)
     if fact is None:
         return str(value)
     match fact.type:
@@ -79,6 +94,9 @@ def fact_text(name: str, value: Any, currency: str) -> str:
             return say_duration(_duration(value))
         case FeelType.DATE:
             return date_text(value)
+        case FeelType.DATE_TIME:
+            at = datetime.fromisoformat(str(value))
+            return f"{date_text(at.date())} {at:%H:%M %Z}"
         case FeelType.NUMBER:
             return number_text(value)
         case _:
@@ -94,46 +112,31 @@ def number_text(value: Any) -> str:
     return f"{float(exact):g}" if scaled.denominator == 1 else f"{exact.numerator}/{exact.denominator}"
 
 
-def sort_key(name: str, value: Any) -> tuple[int, Any]:
-    """A key by which values of one fact can be put in order, those not known last."""
-    if value is None:
-        return (2, "")
-    if isinstance(value, bool):
-        return (0, int(value))
-    fact = CATALOGUE.get(name)
-    if fact is not None and fact.type is FeelType.DURATION:
-        return (0, _duration(value))
-    if fact is not None and fact.type in (FeelType.MONEY, FeelType.NUMBER):
-        return (0, Fraction(value))
-    return (1, str(value))
-
-
-def fact_columns(every_facts: Sequence[Mapping[str, Any]]) -> list[FactColumn]:
-    """The facts whose value is not the same in all cases, in the order the cases hold them."""
-    names = dict.fromkeys(name for facts in every_facts for name in facts)
-    return [
-        FactColumn(name, _is_number(name))
-        for name in names
-        if len({repr(facts.get(name)) for facts in every_facts}) > 1
-    ]
-
-
-def common_facts(every_facts: Sequence[Mapping[str, Any]], currency: str) -> list[tuple[str, str]]:
-    """The facts that all cases share, each with its value in words."""
-    if not every_facts:
-        return []
-    differing = {column.name for column in fact_columns(every_facts)}
-    return [(name, fact_text(name, value, currency)) for name, value in every_facts[0].items() if name not in differing]
+def common_facts(
+    facts: Mapping[str, Any], currency: str, catalogue: Mapping[str, Fact] = CATALOGUE
+) -> list[tuple[str, str]]:
+    """Facts, each with its value in words."""
+    return [(name, fact_text(name, value, currency, catalogue)) for name, value in facts.items()]
 
 
 def reward_text(reward: Mapping[str, Any]) -> str:
-    """A reward of a case, such as `£3.00 bill credit` or `10 % extra on the first top-up`."""
+    """A reward of a case, such as `£3.00 bill credit` or `10 % extra on the first top-up`, and how it is given."""
+    how = reward.get("how")
+    return f"{_reward_said(reward)} ({how})" if how else _reward_said(reward)
+
+
+def _reward_said(reward: Mapping[str, Any]) -> str:
     kind = _REWARDS.get(str(reward.get("kind")), str(reward.get("kind") or reward.get("name")).replace("_", " "))
     if reward.get("amount_minor") is not None:
         return f"{money_text(reward['amount_minor'], reward.get('currency'))} {kind}"
     if reward.get("percent") is not None:
         return f"{number_text(reward['percent'])} % {kind}"
-    return kind
+    if reward.get("options"):
+        return f"a choice of {' or '.join(map(reward_text, reward['options']))}"
+    if reward.get("ceiling_minor") is not None:
+        return f"up to {money_text(reward['ceiling_minor'], reward.get('currency'))}, as a person decides"
+    # What has no amount reads as customers read it, without the days on which it holds: those stand beside it.
+    return reward_in_words({**reward, "valid_to": None}, None, None, "en") or kind
 
 
 def reward_when(reward: Mapping[str, Any]) -> str:
@@ -145,11 +148,6 @@ def reward_when(reward: Mapping[str, Any]) -> str:
         last = date.fromisoformat(reward["valid_to"]) - timedelta(days=1)
         return f"valid {date_text(reward['valid_from'])} to {date_text(last)}"
     return ""
-
-
-def _is_number(name: str) -> bool:
-    fact = CATALOGUE.get(name)
-    return fact is not None and fact.type in (FeelType.MONEY, FeelType.DURATION, FeelType.NUMBER)
 
 
 def _duration(value: Any) -> timedelta:
