@@ -33,7 +33,7 @@ from foundation.logging import set_up_logging
 from foundation.schedule import Job, is_late, list_job_states, run_scheduler
 from foundation.settings import Settings, read_settings
 from foundation.snapshots import SnapshotStore
-from notify.registry import make_carriers
+from notify.registry import make_carriers, make_routing
 from notify.settling import settle_unknown
 from notify.upkeep import look_after, recover, tend
 from outage.errands import MEASURE
@@ -72,6 +72,7 @@ def create_app(settings: Settings | None = None, *, errands_here: bool = True) -
 def timetable(app: App) -> list[Job]:
     """Every job of the product; each may run twice without harm."""
     carriers = make_carriers(app.settings, app.database)
+    routing = make_routing(app.settings)
 
     def confirm() -> int:
         with app.database.transaction() as session:
@@ -91,7 +92,7 @@ def timetable(app: App) -> list[Job]:
 
     def settle_offers() -> int:
         with app.database.transaction() as session:
-            return settle_due_offers(session)
+            return settle_due_offers(session, routing=routing)
 
     def tend_updates() -> None:
         with app.database.transaction() as session:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from compensation.models import Approval, Assessment, AssessmentState, Case, PolicyState, PolicyVersion
+from compensation.models import Approval, Assessment, AssessmentState, Case, CaseSummary, PolicyState, PolicyVersion
 from compensation.policies import label, load_document
+from compensation.voucher_codes import check_pools
 from foundation import clock
 from foundation.audit import write_audit
 from foundation.errors import InputError, NotFoundError, RefusedError
@@ -38,15 +39,27 @@ def binding(session: Session, assessment: Assessment) -> Binding:
     decided = (Case.number, Case.group_values, Case.lines, Case.outcome, Case.rewards, Case.text_name)
     cases = select(*decided).where(Case.assessment_id == assessment.id).order_by(Case.number)
     rows = [list(case) for case in session.execute(cases)]
-    texts = list_current_texts(session, {case[-1] for case in rows if case[-1] is not None})
-    content = {
+    texts = list_current_texts(session, list_text_names(session, assessment))
+    content: dict[str, object] = {
         "run": [run.fingerprint, run.lines_snapshot, run.patterns_snapshot, run.base_snapshot],
         "policy": version.content_hash,
         "cases": rows,
         "texts": [[text.name, text.language, text.number, text.body] for text in texts],
     }
+    kept = [assessment.cases_snapshot, assessment.lines_snapshot, assessment.history_snapshot]
+    if any(kept) or assessment.revision > 1:
+        content |= {"kept": kept, "revision": assessment.revision}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return Binding(digest, run, version, tuple(texts))
+
+
+def list_text_names(session: Session, assessment: Assessment) -> set[str]:
+    """The names of the texts that an assessment sends."""
+    names = (
+        select(model.text_name).where(model.assessment_id == assessment.id, model.text_name.is_not(None)).distinct()
+        for model in (Case, CaseSummary)
+    )
+    return {name for statement in names for name in session.scalars(statement) if name is not None}
 
 
 def submit_assessment(session: Session, ref: str, *, actor: str) -> Assessment:
@@ -109,13 +122,14 @@ def bound_hash(session: Session, assessment: Assessment) -> str | None:
 
 
 def check_releasable(session: Session, assessment: Assessment, bound: Binding) -> None:
-    """Raise RefusedError for a policy that is not approved, a limit passed, or a text that does not exist."""
+    """Raise RefusedError for a policy that is not approved, a limit passed, a text missing, or a pool exhausted."""
     if bound.version.state is not PolicyState.APPROVED:
         raise RefusedError(f"{label(bound.version)} is {bound.version.state}", accepted="an approved policy version")
     limits = load_document(session, bound.version).limits
     _check_limit("amount per line", assessment.totals["most_per_line_minor"], limits.amount_per_line_minor, assessment)
     _check_limit("total", assessment.totals["cost_minor"], limits.total_minor, assessment)
     _check_texts(session, assessment, bound.texts)
+    check_pools(session, assessment.totals.get("codes", {}), assessment.currency)
 
 
 def _check_limit(name: str, amount: int, limit: int | None, assessment: Assessment) -> None:
@@ -129,8 +143,7 @@ def _check_limit(name: str, amount: int, limit: int | None, assessment: Assessme
 
 
 def _check_texts(session: Session, assessment: Assessment, texts: Sequence[TextVersion]) -> None:
-    wanted = select(Case.text_name).where(Case.assessment_id == assessment.id, Case.text_name.is_not(None)).distinct()
-    missing = sorted({name for name in session.scalars(wanted) if name} - {text.name for text in texts})
+    missing = sorted(list_text_names(session, assessment) - {text.name for text in texts})
     if missing:
         raise RefusedError("no such text", where=assessment.ref, value=missing, accepted="a text saved under that name")
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from compensation.case_facts import facts_to_json
+from compensation.case_making import MANY_CASES, MadeCases, make_cases
+from compensation.case_sums import Summary, amount_of
+from compensation.case_words import rules_of, searched_text
 from compensation.cases import DecidedCase, Situation, stored_value
-from compensation.models import Assessment, AssessmentState, Case, PolicyState, PolicyVersion
+from compensation.credit_history import History
+from compensation.incident_facts import incident_facts_of
+from compensation.models import Assessment, AssessmentState, Case, CaseSummary, PolicyState, PolicyVersion
 from compensation.policies import label, load_document
-from compensation.rewards import RewardLine
+from compensation.reward_json import is_posted, reward_to_json
 from foundation import clock
 from foundation.audit import write_audit
 from foundation.db import Database, next_reference
 from foundation.errors import NotFoundError, RefusedError
-from foundation.snapshots import SnapshotStore
+from foundation.snapshots import SnapshotStore, WrittenFile, catalogue
 from outage.deduction import deductions_changed
 from outage.lifecycle import IncidentStatus
 from outage.models import ImpactRun, Incident
@@ -43,43 +47,73 @@ def assess(
     *,
     actor: str,
     progress: Callable[[int, int], None] | None = None,
+    many: int = MANY_CASES,
 ) -> AssessedRun:
     """Decide every case of a run under a policy version and keep the result as a proposal.
 
-    The same run and version again give the assessment that is there. Raises RefusedError when the policy was not in
-    force on the day of the outage, NotFoundError for an unknown run or version. Owns its transactions: the deciding
-    happens between them.
+    The same run and version again give the assessment that is there, unless something was credited since that it did
+    not know of. More than `many` cases are kept in a snapshot. Raises RefusedError when the policy was not in force on
+    the day of the outage, NotFoundError for an unknown run or version. Owns its transactions: the deciding happens
+    between them.
     """
     with database.reading() as session:
-        existing = _find(session, run_id, version_id)
+        situation = make_situation(session, store, run_id, version_id)
+        existing = _find_standing(session, store, situation, version_id)
         if existing is not None:
             return AssessedRun(existing, is_new=False)
-        situation = make_situation(session, store, run_id, version_id)
         check_stands(session, situation.run)
         version = session.get_one(PolicyVersion, version_id)
         if version.state is PolicyState.RETIRED:
             raise RefusedError(f"{label(version)} is retired", accepted="a version that is not retired")
-    cases = situation.decide_cases()
-    if progress is not None:
-        progress(len(cases), len(cases))
+        history = history_of(session, store, situation).write()
+        if history is not None:
+            situation = make_situation(session, store, run_id, version_id, history=history.id)
+    made = make_cases(situation, store, many=many, progress=progress)
     with database.transaction() as session:
         # Somebody may have done the same meanwhile; the run's row lock puts the two in line.
         run = session.get_one(ImpactRun, run_id, with_for_update=True)
-        existing = _find(session, run_id, version_id)
+        existing = _find_standing(session, store, situation, version_id)
         if existing is not None:
             return AssessedRun(existing, is_new=False)
-        return AssessedRun(_keep(session, run, version_id, situation, cases, actor), is_new=True)
+        return AssessedRun(_keep(session, run, version_id, situation, made, history, actor), is_new=True)
 
 
-def make_situation(session: Session, store: SnapshotStore, run_id: int, version_id: int) -> Situation:
-    """A version's document over a run, to decide or explain; raises NotFoundError, or RefusedError for another day."""
+def history_of(session: Session, store: SnapshotStore, situation: Situation) -> History:
+    """What was before the incident for the policy, as the records say now."""
+    return History(session, store, situation.document, session.get_one(Incident, situation.run.incident_id))
+
+
+def count_releases(session: Session, incident_id: int, policy: str) -> int:
+    """How often a policy was released for an incident."""
+    released = (
+        select(func.count())
+        .select_from(Assessment)
+        .join(PolicyVersion, PolicyVersion.id == Assessment.policy_version_id)
+        .where(
+            Assessment.incident_id == incident_id,
+            Assessment.state == AssessmentState.RELEASED,
+            PolicyVersion.name == policy,
+        )
+    )
+    return session.scalar(released) or 0
+
+
+def make_situation(
+    session: Session, store: SnapshotStore, run_id: int, version_id: int, *, history: str | None = None
+) -> Situation:
+    """A version's document over a run, to decide or explain; raises NotFoundError, or RefusedError for another day.
+
+    `history`: the snapshot of what was credited and lost before, None for nothing.
+    """
     run = session.get(ImpactRun, run_id)
     version = session.get(PolicyVersion, version_id)
     if run is None or version is None:
         what = "impact run" if run is None else "policy version"
         raise NotFoundError(f"no such {what}", value=run_id if run is None else version_id)
     incident = session.get_one(Incident, run.incident_id)
-    situation = Situation(load_document(session, version), run, incident, store)
+    document = load_document(session, version)
+    facts = incident_facts_of(session, store, incident, run, document)
+    situation = Situation(document, run, incident, store, incident_facts=facts, history=history)
     on = situation.incident.outage_date
     if on < version.in_force_from or (version.in_force_to is not None and on >= version.in_force_to):
         raise RefusedError(
@@ -101,16 +135,42 @@ def check_stands(session: Session, run: ImpactRun) -> None:
         )
 
 
-def _find(session: Session, run_id: int, version_id: int) -> Assessment | None:
-    statement = select(Assessment).where(Assessment.impact_run_id == run_id, Assessment.policy_version_id == version_id)
-    return session.scalars(statement).one_or_none()
+def _find_standing(session: Session, store: SnapshotStore, situation: Situation, version_id: int) -> Assessment | None:
+    """The latest assessment of a run and version that still stands, None when there is none."""
+    statement = (
+        select(Assessment)
+        .where(Assessment.impact_run_id == situation.run.id, Assessment.policy_version_id == version_id)
+        .order_by(Assessment.round.desc())
+        .limit(1)
+    )
+    found = session.scalars(statement).one_or_none()
+    if found is None or found.state in (AssessmentState.RELEASED, AssessmentState.REJECTED):
+        return found
+    return found if knows_all(session, store, situation, found) else None
+
+
+def knows_all(session: Session, store: SnapshotStore, situation: Situation, assessment: Assessment) -> bool:
+    """Whether an assessment knew of everything that was credited and lost before, up to now."""
+    releases = count_releases(session, assessment.incident_id, situation.document.name)
+    if assessment.revision != releases + 1:
+        return False
+    return not history_of(session, store, situation).differs_from(assessment.history_snapshot)
 
 
 def _keep(
-    session: Session, run: ImpactRun, version_id: int, situation: Situation, cases: Sequence[DecidedCase], actor: str
+    session: Session,
+    run: ImpactRun,
+    version_id: int,
+    situation: Situation,
+    made: MadeCases,
+    history: WrittenFile | None,
+    actor: str,
 ) -> Assessment:
     at = clock.now()
-    rows = [_case_row(case) for case in cases]
+    files = [None if file is None else catalogue(session, file) for file in (history, made.file, made.lines_file)]
+    rounds = select(func.max(Assessment.round)).where(
+        Assessment.impact_run_id == run.id, Assessment.policy_version_id == version_id
+    )
     assessment = Assessment(
         ref=next_reference(session, "AS", at),
         impact_run_id=run.id,
@@ -118,24 +178,50 @@ def _keep(
         policy_version_id=version_id,
         state=AssessmentState.PROPOSED,
         currency=situation.document.currency,
-        totals=_totals(rows),
+        totals=made.sums.totals(),
+        revision=count_releases(session, run.incident_id, situation.document.name) + 1,
+        round=(session.scalar(rounds) or 0) + 1,
+        history_snapshot=files[0],
+        cases_snapshot=files[1],
+        lines_snapshot=files[2],
         assessed_by=actor,
         assessed_at=at,
     )
     session.add(assessment)
     session.flush()
-    for row in rows:
-        row.assessment_id = assessment.id
-    session.add_all(rows)
+    session.add_all(_case_row(assessment.id, case) for case in made.rows)
+    session.add_all(_summary_row(assessment.id, number, summary) for number, summary in enumerate(made.summaries, 1))
     session.flush()
     write_audit(session, actor=actor, action="assessed", subject=assessment.ref, after=assessment.totals)
     return assessment
 
 
-def _case_row(case: DecidedCase) -> Case:
+def _summary_row(assessment_id: int, number: int, summary: Summary) -> CaseSummary:
+    return CaseSummary(
+        assessment_id=assessment_id,
+        number=number,
+        rules=summary.rules,
+        outcome=summary.outcome,
+        reason=summary.reason,
+        rewards=list(summary.rewards),
+        text_name=summary.text,
+        cases=summary.cases,
+        lines=summary.lines,
+        cost_minor=summary.cost_minor,
+        amount_minor=summary.amount_minor,
+        least_minor=summary.least_minor,
+        most_minor=summary.most_minor,
+        example_number=summary.example_number,
+        example_facts=dict(summary.example_facts),
+    )
+
+
+def _case_row(assessment_id: int, case: DecidedCase) -> Case:
     decision = case.decision
     rewards = [reward_to_json(line) for line in decision.rewards]
+    trace = decision.trace.to_json()
     return Case(
+        assessment_id=assessment_id,
         number=case.number,
         facts=facts_to_json(case.facts),
         group_values=[stored_value(value) for value in case.group],
@@ -145,41 +231,14 @@ def _case_row(case: DecidedCase) -> Case:
         rewards=rewards,
         text_name=decision.text,
         cost_minor=decision.cost_minor,
-        trace=decision.trace.to_json(),
+        amount_minor=amount_of(decision.rewards),
+        over_minor=decision.over_minor,
+        trace=trace,
+        rules="; ".join(rules_of(trace)),
+        searched=searched_text(decision.outcome, decision.reason, rewards, trace),
     )
 
 
-def reward_to_json(line: RewardLine) -> dict[str, Any]:
-    """A reward line as it is kept with its case and sent with its posting."""
-    return {
-        "name": line.name,
-        "kind": line.kind,
-        "amount_minor": line.amount_minor,
-        "currency": line.currency,
-        "percent": None if line.percent is None else str(line.percent),
-        "valid_from": None if line.valid_from is None else line.valid_from.isoformat(),
-        "valid_to": None if line.valid_to is None else line.valid_to.isoformat(),
-        "pays_on": line.pays_on,
-    }
-
-
-def _totals(cases: Sequence[Case]) -> dict[str, int]:
-    outcomes: Counter[str] = Counter()
-    for case in cases:
-        outcomes[case.outcome] += case.lines
-    return {
-        "cases": len(cases),
-        "lines": sum(case.lines for case in cases),
-        "entitled": outcomes["entitled"],
-        "nothing": outcomes["nothing"],
-        "undetermined": outcomes["undetermined"],
-        "credits": sum(case.lines * len(postable(case)) for case in cases),
-        "texts": sum(case.lines for case in cases if case.text_name is not None),
-        "cost_minor": sum(case.lines * case.cost_minor for case in cases),
-        "most_per_line_minor": max((case.cost_minor for case in cases), default=0),
-    }
-
-
 def postable(case: Case) -> list[dict[str, Any]]:
-    """The rewards of a case that are put on an account: all but an apology, which is words alone."""
-    return [reward for reward in case.rewards if reward["kind"] != "apology"]
+    """The rewards of a case that are put on an account at release: no apology, no offer."""
+    return [reward for reward in case.rewards if is_posted(reward)]

@@ -15,18 +15,51 @@ from outage.impact_sql import FACTS
 _SHARED = ("line_id", "account_id", *FACTS)
 
 
+# Facts of the account that are read from the mirror, and only for a policy that asks for them.
+_OF_ACCOUNT = {"account_bill_day": "BIGINT", "account_standing": "VARCHAR", "account_depth": "BIGINT"}
+
+
 @dataclass(frozen=True)
 class RunFiles:
-    """Where a run's snapshots stand: the path of its lines, the source that reads the mirror of the base."""
+    """Where a run's snapshots stand: the path of its lines, the source that reads the mirror of the base.
+
+    `reports`: the source that reads what was said of single lines, None when nothing was. `tells_accounts`: whether
+    the mirror holds the account's billing day, standing and depth; earlier releases wrote mirrors without.
+    """
 
     lines: str
     base: str
+    reports: str | None = None
+    tells_accounts: bool = True
 
 
-def population_sql(files: RunFiles, *, everyone: bool) -> str:
-    """One row per line that the policy looks at: the run's lines, and for `everyone` the rest of the base too."""
+def population_sql(files: RunFiles, *, everyone: bool, facts: Sequence[Fact] = ()) -> str:
+    """One row per line that the policy looks at: the run's lines, and for `everyone` the rest of the base too.
+
+    `facts` are those that it reads: what the run's lines do not hold is joined to them only when it is asked for.
+    """
+    population = _population(files, everyone=everyone)
+    account = [name for name in _OF_ACCOUNT if any(fact.column == name for fact in facts)]
+    reported = any(fact.column == "reported_at" for fact in facts)
+    overrides = files.reports is not None and any(fact.origin is Origin.ATTRIBUTE for fact in facts)
+    if not (account or reported or overrides):
+        return population
+    told = "b" if files.tells_accounts else None
+    columns = [f"{told}.{name}" if told else f"NULL::{_OF_ACCOUNT[name]} AS {name}" for name in account]
+    columns += ["r.reported_at" if files.reports else "NULL::BIGINT AS reported_at"] if reported else []
+    merged = "CASE WHEN r.attributes IS NULL THEN p.attributes ELSE json_merge_patch(p.attributes, r.attributes) END"
+    own = f"p.* REPLACE ({merged} AS attributes)" if overrides else "p.*"
+    joins = f" LEFT JOIN {files.base} b ON b.line_id = p.line_id" if account and told else ""
+    joins += (
+        f" LEFT JOIN {files.reports} r ON r.line_id = p.line_id" if files.reports and (reported or overrides) else ""
+    )
+    return f"SELECT {', '.join([own, *columns])} FROM ({population}) p{joins}"
+
+
+def _population(files: RunFiles, *, everyone: bool) -> str:
     shared = ", ".join(f"l.{name}" for name in _SHARED)
-    affected = f"SELECT {shared}, l.pattern, l.evidence, true AS affected FROM read_parquet('{files.lines}') l"
+    own = "l.pattern::VARCHAR AS pattern, l.evidence, true AS affected"
+    affected = f"SELECT {shared}, {own} FROM read_parquet('{files.lines}') l"
     if not everyone:
         return affected
     rest = ", ".join(f"b.{name}" for name in _SHARED)
@@ -60,21 +93,6 @@ def cases_sql(population: str, columns: Sequence[str]) -> str:
     return (
         f"SELECT row_number() OVER (ORDER BY {order}) AS number, {groups}, count(*) AS lines "
         f"FROM (SELECT {names} FROM ({population})) GROUP BY {groups} ORDER BY number"
-    )
-
-
-def joined_sql(population: str, columns: Sequence[str], base: str, numbers: str) -> str:
-    """One row per line of the cases in table `numbers` (number, g0, ...): case, line, account, address, language.
-
-    Numbers and account references come from the mirror of the base that the run was measured on.
-    """
-    match = " AND ".join(f"p.g{index} IS NOT DISTINCT FROM n.g{index}" for index in range(len(columns)))
-    names = ", ".join(f"{column} AS g{index}" for index, column in enumerate(columns))
-    return (
-        "SELECT n.number, p.line_id, p.account_id, b.account_ref, b.msisdn, b.language, b.brand "
-        f"FROM (SELECT line_id, account_id, {names} FROM ({population})) p "
-        f"JOIN {numbers} n ON {match} "
-        f"JOIN {base} b ON b.line_id = p.line_id"
     )
 
 

@@ -9,15 +9,22 @@ import click
 from sqlalchemy.orm import Session
 
 from compensation import approval, assessment, credits, policies, queries
+from compensation.cli_checks import boundary, check, diff, read_text
 from compensation.cli_dmn import dmn
+from compensation.cli_history import history
+from compensation.cli_library import commands as library
+from compensation.cli_whatif import whatif
 from compensation.document import load_policy
+from compensation.history_tests import try_on_history
+from compensation.kept_cases import list_summaries
 from compensation.ledger import record_confirmations
 from compensation.models import AssessmentState, PolicyVersion
 from compensation.policy_tests import run_tests
-from compensation.words import books_lines, case_in_words
+from compensation.words import books_lines, case_in_words, summary_in_words
 from foundation.cli import EXIT_INPUT, App, staff_option
 from foundation.errors import InputError
 from foundation.money import Money
+from notify.registry import make_routing
 from outage.incidents import get_incident
 from outage.queries import get_run
 
@@ -33,19 +40,8 @@ def policy() -> None:
     """
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read: {error}", where=str(path), accepted="a YAML file in UTF-8") from None
-
-
-@policy.command("check")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-def check(file: Path) -> None:
-    """Check a policy file: every problem with its line and column."""
-    document = load_policy(_read(file), source=str(file))
-    click.echo(f"{file}: {document.name} is sound: reads {', '.join(document.facts_read())}")
+for command in (check, boundary, diff, whatif, history, *library):
+    policy.add_command(command)
 
 
 @policy.command("test")
@@ -53,7 +49,7 @@ def check(file: Path) -> None:
 @click.pass_context
 def test(context: click.Context, file: Path) -> None:
     """Run the tests attached to a policy file; exit code 1 when one fails."""
-    results = run_tests(load_policy(_read(file), source=str(file)))
+    results = run_tests(load_policy(read_text(file), source=str(file)))
     for result in results:
         click.echo(f"{'passed' if result.passed else 'FAILED'}  {result.name}")
         if not result.passed:
@@ -71,7 +67,7 @@ def save(app: App, file: Path, actor: str) -> None:
     """Keep a policy file as the next version, as a draft."""
     app.staff(actor, "policies.write")
     with app.database.transaction() as session:
-        saved = policies.save_policy(session, _read(file), actor=actor, source=str(file))
+        saved = policies.save_policy(session, read_text(file), actor=actor, source=str(file))
         said = "saved" if saved.is_new else "there already, nothing changed"
         click.echo(f"{policies.label(saved.version)} {said} ({saved.version.state})")
 
@@ -95,8 +91,11 @@ def _version_command(name: str, permission: str, help_text: str) -> click.Comman
     def change(app: App, policy_name: str, number: int | None, actor: str) -> None:
         app.staff(actor, permission)
         step = {"submit": policies.submit_policy, "approve": policies.approve_policy, "retire": policies.retire_policy}
-        with app.database.transaction() as session:
+        with app.database.reading() as session:
             version = policies.get_version(session, policy_name, number)
+        if name == "submit":
+            try_on_history(app.database, app.store, version.id, actor=actor)
+        with app.database.transaction() as session:
             version = step[name](session, version.id, actor=actor)
             click.echo(f"{policies.label(version)} is {version.state}")
 
@@ -160,6 +159,8 @@ def print_assessment(app: App, ref: str) -> None:
         click.echo(f"{totals['lines']} lines in {totals['cases']} cases, {totals['entitled']} entitled, cost {cost}")
         for case in queries.list_cases(session, view.assessment.id, sort="lines"):
             click.echo(f"  {case.lines:>9}  {case_in_words(case)}")
+        for summary in list_summaries(session, view.assessment.id):
+            click.echo(f"  {summary.lines:>9}  {summary_in_words(summary)}, in {summary.cases} cases")
 
 
 @click.command()
@@ -205,6 +206,7 @@ def release(app: App, ref: str, actor: str) -> None:
             app.store,
             ref,
             actor=actor,
+            routing=make_routing(app.settings),
             progress=lambda count, total: progress.update(task, completed=count, total=total),
         )
     said = "released" if done.is_new else "was released before, nothing changed"

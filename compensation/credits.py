@@ -4,44 +4,33 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from compensation.approval import Binding, binding, bound_hash, check_releasable, lock_assessment
-from compensation.assessment import check_stands, make_situation, postable
+from compensation.approval import binding, bound_hash, check_releasable, lock_assessment
+from compensation.assessment import check_stands, knows_all, make_situation
+from compensation.case_sums import credited_of
 from compensation.cases import CaseLines
-from compensation.keys import delivery_key, group_key
 from compensation.ledger import accrue
-from compensation.models import Assessment, AssessmentState, Case, Credit, PolicyVersion
+from compensation.models import Assessment, AssessmentState, Case, Credit
+from compensation.offer_models import Offer
+from compensation.release_rows import CREDIT_COLUMNS, OFFER_COLUMNS, GivenCase, Line, Release
+from compensation.voucher_codes import take_codes
 from foundation import clock
 from foundation.audit import write_audit
 from foundation.bulk import insert_rows
 from foundation.db import Database
 from foundation.errors import RefusedError
-from foundation.snapshots import SnapshotStore
-from notify.models import DeliveryKind
+from foundation.snapshots import SnapshotStore, Workspace
 from notify.outbox import NewDelivery, enqueue
+from notify.registry import EMBEDDED
+from notify.routing import Routing
 from notify.texts import current_text
 from outage.models import Incident
-
-_COLUMNS = (
-    "key",
-    "assessment_id",
-    "case_id",
-    "subscriber_id",
-    "account_id",
-    "reward",
-    "kind",
-    "amount_minor",
-    "currency",
-    "created_at",
-)
-BILL_SIDE, MESSAGE_SIDE = "book", "spool"
 
 
 @dataclass(frozen=True)
@@ -54,6 +43,7 @@ class Released:
     postings: int
     texts: int
     amount_minor: int
+    offers: int = 0
 
 
 def release_credits(
@@ -62,22 +52,27 @@ def release_credits(
     ref: str,
     *,
     actor: str,
+    routing: Routing = EMBEDDED,
     progress: Callable[[int, int], None] | None = None,
 ) -> Released:
     """Write the credits of an approved assessment and enqueue their postings and texts, in one transaction.
 
-    Raises RefusedError without an approval that binds the present hash, over a limit, for the approval of somebody
-    who is no second person, or when this incident was released under this policy before. Again: nothing is written.
+    Of a later revision only what is more than before is credited. Raises RefusedError without an approval that binds
+    the present hash, over a limit, for the approval of somebody who is no second person, when a pool of codes is
+    exhausted, when something was credited since that the assessment did not know of, or when no account system of
+    `routing` carries a reward or no channel a text. Again: nothing is written.
     """
     with database.transaction() as session, store.connect() as workspace:
         assessment = lock_assessment(session, ref)
         if assessment.state is AssessmentState.RELEASED:
             return _count(session, assessment, is_new=False)
-        bound = _check_approved(session, assessment)
-        release = _Release(session, store, assessment, bound)
-        for step in (release.credit_batches, release.delivery_batches):
-            step(release.join(workspace), progress)
-        accrue(session, assessment, bound.version.basis)
+        _check_approved(session, assessment)
+        release = _Releasing(session, store, assessment, workspace, routing, progress)
+        release.write_credits()
+        if assessment.totals.get("offers"):
+            release.write_offers()
+        release.write_deliveries()
+        accrue(session, assessment)
         assessment.state = AssessmentState.RELEASED
         assessment.released_by, assessment.released_at = actor, clock.now()
         session.flush()
@@ -88,9 +83,11 @@ def release_credits(
         return released
 
 
-def _check_approved(session: Session, assessment: Assessment) -> Binding:
+def _check_approved(session: Session, assessment: Assessment) -> None:
     if assessment.state is not AssessmentState.APPROVED:
         raise RefusedError(f"{assessment.ref} is {assessment.state}", accepted="an assessment that is approved")
+    # Releases for one incident follow one another: each must know what the one before it gave.
+    session.get_one(Incident, assessment.incident_id, with_for_update=True)
     bound = binding(session, assessment)
     if bound_hash(session, assessment) != bound.hash:
         raise RefusedError(
@@ -98,145 +95,127 @@ def _check_approved(session: Session, assessment: Assessment) -> Binding:
         )
     check_releasable(session, assessment, bound)
     check_stands(session, bound.run)
-    earlier = (
-        select(Assessment.ref)
-        .join(PolicyVersion, PolicyVersion.id == Assessment.policy_version_id)
-        .where(
-            Assessment.incident_id == assessment.incident_id,
-            Assessment.state == AssessmentState.RELEASED,
-            PolicyVersion.name == bound.version.name,
-        )
-    )
-    released = session.scalars(earlier).first()
-    if released is not None:
-        raise RefusedError(
-            f"this incident was released under {bound.version.name} before, as {released}",
-            where=assessment.ref,
-            accepted="one release per incident and policy: nobody is credited twice",
-        )
-    return bound
 
 
-class _Release:
+class _Releasing:
     """One release under way: its cases and what each becomes for a line."""
 
-    def __init__(self, session: Session, store: SnapshotStore, assessment: Assessment, bound: Binding) -> None:
+    def __init__(
+        self,
+        session: Session,
+        store: SnapshotStore,
+        assessment: Assessment,
+        workspace: Workspace,
+        routing: Routing,
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
         self._session = session
         self._assessment = assessment
-        self._bound = bound
-        self._situation = make_situation(session, store, assessment.impact_run_id, assessment.policy_version_id)
-        self._incident = session.get_one(Incident, assessment.incident_id)
+        self._workspace = workspace
+        self._progress = progress
+        self._situation = make_situation(
+            session,
+            store,
+            assessment.impact_run_id,
+            assessment.policy_version_id,
+            history=assessment.history_snapshot,
+        )
+        if not knows_all(session, store, self._situation, assessment):
+            raise RefusedError(
+                f"something was credited for this incident since {assessment.ref} was made, which it does not know of",
+                where=assessment.ref,
+                accepted="assess again: what was credited is taken into account, and nobody is credited twice",
+            )
+        now = clock.now()
+        self._release = Release(
+            assessment_id=assessment.id,
+            campaign=assessment.ref,
+            incident_ref=session.get_one(Incident, assessment.incident_id).ref,
+            document=self._situation.document,
+            revision=assessment.revision,
+            outage_date=self._situation.incident.outage_date,
+            today=clock.local_date(now, self._situation.document.zone),
+            at=clock.to_unix(now),
+            routing=routing,
+        )
         rows = session.scalars(select(Case).where(Case.assessment_id == assessment.id))
-        self._cases: dict[int, Case] = {case.number: case for case in rows}
-        self._at = clock.to_unix(clock.now())
+        self._rows: dict[int, Case] = {case.number: case for case in rows}
+        self._cases: dict[int, GivenCase] = {
+            number: self._release.given_case(case.id, case.rewards, case.text_name)
+            for number, case in self._rows.items()
+        }
+        routing.check_kinds({kind for case in self._cases.values() for kind in case.kinds})
+        self._giving = [number for number, case in self._cases.items() if case.gives]
 
-    def join(self, workspace: Any) -> CaseLines:
-        expected = {case.number: (case.group_values, case.lines) for case in self._cases.values()}
-        return self._situation.join_lines(workspace, expected)
+    def write_credits(self) -> None:
+        made = ([row for line, case in batch for row in self._release.credits(case, line)] for batch in self._lines())
+        batches = self._watched(made, "credits")
+        insert_rows(self._session.connection(), Credit.__table__, CREDIT_COLUMNS, batches)  # type: ignore[arg-type]
 
-    def credit_batches(self, lines: CaseLines, progress: Callable[[int, int], None] | None) -> None:
-        batches = _watched(map(self._credits, lines.batches), "credits", self._assessment, progress)
-        insert_rows(self._session.connection(), Credit.__table__, _COLUMNS, batches)  # type: ignore[arg-type]
+    def write_offers(self) -> None:
+        made = ([row for line, case in batch for row in self._release.offers(case, line)] for batch in self._lines())
+        insert_rows(self._session.connection(), Offer.__table__, OFFER_COLUMNS, made)  # type: ignore[arg-type]
 
-    def delivery_batches(self, lines: CaseLines, progress: Callable[[int, int], None] | None) -> None:
-        batches = _watched(map(self._deliveries, lines.batches), "deliveries", self._assessment, progress)
-        enqueue(self._session, batches)
+    def write_deliveries(self) -> None:
+        enqueue(self._session, self._watched(map(self._deliveries, self._lines()), "deliveries"))
 
-    def _credits(self, batch: pa.RecordBatch) -> list[tuple[Any, ...]]:
-        lines = zip(*_columns(batch, "number", "line_id", "account_id"), strict=True)
-        return [
-            self._credit(self._cases[number], line, account, reward)
-            for number, line, account in lines
-            for reward in postable(self._cases[number])
-        ]
+    def _lines(self) -> Iterator[list[tuple[Line, GivenCase]]]:
+        """The lines of the release with what each gets, batch by batch."""
+        for batch in self._joined().batches:
+            columns = [batch.column(name).to_pylist() for name in batch.schema.names]
+            yield [(line, self._case_of(line)) for line in map(Line._make, map(_padded, zip(*columns, strict=True)))]
 
-    def _credit(self, case: Case, line: int, account: int, reward: Mapping[str, Any]) -> tuple[Any, ...]:
-        name, kind, amount = reward["name"], reward["kind"], reward["amount_minor"]
-        currency = reward["currency"] if amount is not None else None
-        key = delivery_key(self._group(line), name)
-        return (key, self._assessment.id, case.id, line, account, name, kind, amount, currency, self._at)
+    def _joined(self) -> CaseLines:
+        assessment = self._assessment
+        if assessment.cases_snapshot is None and assessment.lines_snapshot is None:
+            expected = {case.number: (case.group_values, case.lines) for case in self._rows.values()}
+            return self._situation.join_lines(self._workspace, expected, self._giving)
+        kept = assessment.cases_snapshot, assessment.lines_snapshot
+        return self._situation.join_kept(self._workspace, *kept, self._giving)
 
-    def _group(self, line: int) -> str:
-        return group_key(self._incident.ref, self._bound.version.name, line)
+    def _case_of(self, line: Line) -> GivenCase:
+        return self._cases[line.number] if self._cases else self._kept_case(line.rewards, line.text_name)
 
-    def _deliveries(self, batch: pa.RecordBatch) -> list[NewDelivery]:
+    @functools.lru_cache(maxsize=65_536)  # noqa: B019 - lives as long as the release
+    def _kept_case(self, rewards: str | None, text_name: str | None) -> GivenCase:
+        return self._release.given_case(None, json.loads(rewards) if rewards else [], text_name)
+
+    def _deliveries(self, batch: list[tuple[Line, GivenCase]]) -> list[NewDelivery]:
         rows: list[NewDelivery] = []
-        names = ("number", "line_id", "account_ref", "msisdn", "language", "brand")
-        for number, line, account, msisdn, language, brand in zip(*_columns(batch, *names), strict=True):
-            case = self._cases[number]
-            rewards = postable(case)
-            group = self._group(line)
-            rows += [self._posting(group, account, reward) for reward in rewards]
+        codes = self._codes(batch)
+        for line, case in batch:
+            rows += self._release.postings(case, line, codes)
             if case.text_name is not None:
-                payload = self._message(case.number, language or "en", brand or "")
-                rows.append(self._text(group, msisdn, payload, waiting=bool(rewards)))
+                rows.append(self._release.text(case, line, self._version(case.text_name, line.language or "en")))
         return rows
 
-    def _posting(self, group: str, account: str, reward: Mapping[str, Any]) -> NewDelivery:
-        return NewDelivery(
-            key=delivery_key(group, reward["name"]),
-            campaign=self._assessment.ref,
-            group_key=group,
-            kind=DeliveryKind.POSTING,
-            channel=BILL_SIDE,
-            address=account,
-            payload=self._posting_payload(reward["name"], reward["kind"], json.dumps(reward)),
-            amount_minor=reward["amount_minor"],
-            currency=reward["currency"] if reward["amount_minor"] is not None else None,
-            waiting=False,
-        )
+    def _codes(self, batch: list[tuple[Line, GivenCase]]) -> dict[str, str]:
+        wanted = [
+            (given.codes, given.amount_minor or 0, given.currency or "", self._release.key(given, line))
+            for line, case in batch
+            for given in case.posted
+            if given.codes is not None
+        ]
+        return take_codes(self._session, wanted) if wanted else {}
 
     @functools.lru_cache(maxsize=4096)  # noqa: B019 - lives as long as the release
-    def _posting_payload(self, name: str, kind: str, reward: str) -> dict[str, Any]:
-        said = json.loads(reward)
-        return {
-            "reward": name,
-            "kind": kind,
-            "percent": said["percent"],
-            "valid_from": said["valid_from"],
-            "valid_to": said["valid_to"],
-            "pays_on": said["pays_on"],
-            "incident": self._incident.ref,
-            "statement": f"{self._bound.version.title} ({self._incident.ref})",
-        }
+    def _version(self, name: str, language: str) -> tuple[str, int]:
+        version = current_text(self._session, name, language)
+        return version.language, version.id
 
-    def _text(self, group: str, msisdn: str, payload: dict[str, Any], *, waiting: bool) -> NewDelivery:
-        return NewDelivery(
-            key=delivery_key(group, "text"),
-            campaign=self._assessment.ref,
-            group_key=group,
-            kind=DeliveryKind.MESSAGE,
-            channel=MESSAGE_SIDE,
-            address=msisdn,
-            payload=payload,
-            amount_minor=None,
-            currency=None,
-            waiting=waiting,
-        )
-
-    @functools.lru_cache(maxsize=65536)  # noqa: B019 - lives as long as the release
-    def _message(self, number: int, language: str, brand: str) -> dict[str, Any]:
-        case = self._cases[number]
-        version = current_text(self._session, str(case.text_name), language)
-        # Amounts are not said here: the text is filled from what was really posted.
-        values = {"brand": brand, "outage_date": self._situation.incident.outage_date.isoformat()}
-        return {"text": case.text_name, "language": version.language, "version": version.id, "values": values}
+    def _watched(self, batches: Iterator[list[Any]], what: str) -> Iterator[list[Any]]:
+        totals = self._assessment.totals
+        total = totals["credits"] + (totals["texts"] if what == "deliveries" else 0)
+        done = 0
+        for batch in batches:
+            yield batch
+            done += len(batch)
+            if self._progress is not None:
+                self._progress(done, total)
 
 
-def _columns(batch: pa.RecordBatch, *names: str) -> list[list[Any]]:
-    return [batch.column(name).to_pylist() for name in names]
-
-
-def _watched(
-    batches: Iterator[list[Any]], what: str, assessment: Assessment, progress: Callable[[int, int], None] | None
-) -> Iterator[list[Any]]:
-    total = assessment.totals["credits"] + (assessment.totals["texts"] if what == "deliveries" else 0)
-    done = 0
-    for batch in batches:
-        yield batch
-        done += len(batch)
-        if progress is not None:
-            progress(done, total)
+def _padded(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    return values if len(values) == len(Line._fields) else (*values, None, None)
 
 
 def _count(session: Session, assessment: Assessment, *, is_new: bool) -> Released:
@@ -245,16 +224,17 @@ def _count(session: Session, assessment: Assessment, *, is_new: bool) -> Release
     )
     count, amount = session.execute(statement).one()
     texts = assessment.totals["texts"]
-    return Released(assessment, is_new, count, count, texts, int(amount or 0))
+    return Released(assessment, is_new, count, count, texts, int(amount or 0), assessment.totals.get("offers", 0))
 
 
 def _check_totals(released: Released) -> None:
     # The last door before money: what was written must be what was approved, or nothing is.
     totals = released.assessment.totals
-    if (released.credits, released.amount_minor) != (totals["credits"], totals["cost_minor"]):
+    wanted = totals["credits"], credited_of(totals)
+    if (released.credits, released.amount_minor) != wanted:
         raise RefusedError(
             "the rows written do not add up to what was approved",
             where=released.assessment.ref,
             value=(released.credits, released.amount_minor),
-            accepted=f"{totals['credits']} credits of {totals['cost_minor']} minor units",
+            accepted=f"{wanted[0]} credits of {wanted[1]} minor units",
         )

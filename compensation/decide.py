@@ -12,13 +12,16 @@ from compensation.document_model import ExpressionDecision, PolicyDocument, Rewa
 from compensation.facts import to_value
 from compensation.feel import FeelType, Node, Value, evaluate, names, write_expression
 from compensation.feel.values import write_value
+from compensation.measures_said import measure_said
 from compensation.phrases import Phrases, result_names
 from compensation.rewards import RewardLine, reward_line
+from compensation.settling import NO_STANDING, Settled, Settler, Standing
 from compensation.tables import HitPolicy, Status, evaluate_table
 from compensation.trace import DecisionStep, FactRead, ParameterRead, RewardStep, Trace
 from foundation.errors import InputError
-from foundation.money import Money
+from foundation.money import Money, from_major
 
+_UNITS = {"percent": "%", "valid days": "days", "default after": "days"}
 Outcome = OneOf["entitled", "nothing", "undetermined"]
 
 
@@ -26,7 +29,8 @@ Outcome = OneOf["entitled", "nothing", "undetermined"]
 class Decision:
     """What one line is owed. Undetermined means: pay nothing, look at `reason`; its rewards are empty, its text None.
 
-    `text` is the name of the customer text to send, None for none.
+    `text` is the name of the customer text to send, None for none. `over_minor` is what was credited before beyond
+    what is owed now.
     """
 
     outcome: Outcome
@@ -34,15 +38,29 @@ class Decision:
     text: str | None
     reason: str | None
     trace: Trace
+    over_minor: int = 0
+    caps: tuple[int, ...] = ()
 
     @property
     def cost_minor(self) -> int:
-        """What the money rewards come to, in minor units; a bonus on a coming top-up is not known yet and counts 0."""
-        return sum(line.amount_minor or 0 for line in self.rewards)
+        """What the rewards cost as far as is known, in minor units; a bonus on a coming top-up counts 0."""
+        return sum(line.spent_minor for line in self.rewards)
 
 
-def decide(document: PolicyDocument, facts: Mapping[str, Value | int], *, on: datetime.date) -> Decision:
+HELD_OUT = "held out"
+"""The reason of a line that gets nothing because it is held out."""
+
+
+def decide(
+    document: PolicyDocument,
+    facts: Mapping[str, Value | int],
+    *,
+    on: datetime.date,
+    standing: Standing = NO_STANDING,
+) -> Decision:
     """Evaluates a policy on the facts of one case; `on` is the date of the outage in the policy's zone.
+
+    `standing`: what the line was given before and by others, and what its account gets (none of it without one).
 
     `facts` holds at least `document.facts_read()`: str, bool, int, Fraction, date, timedelta or None, money facts in
     int minor units; `currency` and `outage date` default to the policy's and `on`. Raises InputError when the policy
@@ -52,7 +70,7 @@ def decide(document: PolicyDocument, facts: Mapping[str, Value | int], *, on: da
         until = f" until before {document.in_force_to}" if document.in_force_to else ""
         accepted = f"an outage date from {document.in_force_from}{until}"
         raise InputError("the policy is not in force", where=document.name, value=str(on), accepted=accepted)
-    return _Case(document, facts, on).decide()
+    return _Case(document, facts, on).decide(standing)
 
 
 class _Case:
@@ -70,23 +88,31 @@ class _Case:
         self.steps: list[DecisionStep] = []
         self.reward_steps: list[RewardStep] = []
 
-    def decide(self) -> Decision:
+    def decide(self, standing: Standing) -> Decision:
         self.check_currency()
         for decision in self.document.decisions:
             if isinstance(decision, TableDecision):
                 self.table(decision)
             else:
                 self.expression(decision)
-        lines = tuple(line for reward in self.document.rewards if (line := self.reward(reward)))
+        given = [line for reward in self.document.rewards if (line := self.reward(reward))]
+        settler = Settler(self.document)
+        raw = settler.offered(given)
         text = self.customer_text()
+        caps = self.caps() if raw else []
+        settled = settler.settle(raw, caps, standing) if not self.reasons else Settled((), ())
+        lines = settled.lines
         self.check_limit(lines)
         if self.reasons:
             reason = "; ".join(dict.fromkeys(self.reasons))
             return Decision("undetermined", (), None, reason, self.trace("undetermined", None, reason))
         outcome: Outcome = "entitled" if lines else "nothing"
-        return Decision(outcome, lines, text, None, self.trace(outcome, text, None))
+        held_out = HELD_OUT if raw and standing.held_out else None
+        text = settler.text_of(text, raw, settled, standing)
+        trace = self.trace(outcome, text, held_out, settled.said)
+        return Decision(outcome, lines, text, held_out, trace, settled.over_minor, tuple(caps))
 
-    def trace(self, outcome: Outcome, text: str | None, reason: str | None) -> Trace:
+    def trace(self, outcome: Outcome, text: str | None, reason: str | None, settled: tuple[str, ...] = ()) -> Trace:
         return Trace(
             policy=self.document.name,
             title=self.document.title,
@@ -99,6 +125,7 @@ class _Case:
             text=text,
             outcome=outcome,
             reason=reason,
+            settled=settled,
         )
 
     def bind(self, name: str, value: Value, kind: FeelType, unit: str = "", item: FeelType | None = None) -> str:
@@ -111,15 +138,25 @@ class _Case:
     def take_facts(self, facts: Mapping[str, Value | int]) -> tuple[FactRead, ...]:
         given = {"currency": self.document.currency, "outage date": self.on, **facts}
         wanted = self.document.facts_read()
+        given |= {name: 0 for name in self.document.history_read() if given.get(name) is None}
         missing = [name for name in wanted if name not in given]
         if missing:
             raise InputError("facts are missing", where=self.document.name, value=missing, accepted=", ".join(wanted))
-        read = []
+        read, counts = [], self.measures_said()
         for name in wanted:
             fact = self.document.catalogue[name]
             value = to_value(fact, given[name], self.document.currency)
-            read.append(FactRead(name, write_value(value), self.bind(name, value, fact.type, fact.unit)))
+            said = self.bind(name, value, fact.type, fact.unit)
+            counted = f" ({counts[name]})" if name in counts else ""
+            read.append(FactRead(name, write_value(value), f"{said}{counted}"))
         return tuple(read)
+
+    def measures_said(self) -> dict[str, str]:
+        """What each measure counts, with the parameters of the day."""
+        if not self.document.measures:
+            return {}
+        dated = {one.name: value.value for one in self.document.parameters if (value := one.on(self.on)) is not None}
+        return {measure.name: measure_said(measure, dated) for measure in self.document.measures}
 
     def take_parameters(self) -> tuple[ParameterRead, ...]:
         wanted = self.document.names_read()
@@ -203,26 +240,27 @@ class _Case:
             refusal = self.field_refusal(reward, name, value, notes)
             if refusal is not None:
                 break
-            said = self.phrases.value(value, reward.kind.field(name).type, "%" if name == "percent" else "")
+            said = self.phrases.value(value, reward.kind.field(name).type, _UNITS.get(name, ""))
             calculations.append(f"{name} {self.phrases.calculation(node, self.values, said)}")
         if refusal is not None:
             self.reward_steps.append(RewardStep(reward.name, reward.kind.name, False, refusal, ()))
             return None
         why = f"{write_expression(reward.when)} holds" if reward.when else ""
         self.reward_steps.append(RewardStep(reward.name, reward.kind.name, True, why, tuple(calculations)))
-        return reward_line(reward.name, reward.kind, values, self.document.currency)
+        return reward_line(reward.name, reward.kind, values, self.document.currency, reward.per, reward.how)
 
     def field_refusal(self, reward: Reward, name: str, value: Value, notes: list[str]) -> str | None:
         """Why a field's value does not let the reward be given, None when it does; doubt is a reason too."""
         if value is None and self.reads_no_rule(reward.fields[name]):
             return f"no rule gives its {name}"
-        if value is None:
+        field = reward.kind.field(name)
+        if value is None and name != "cost":
             return self.doubt(reward, f"its {name} is null", notes)
-        if not reward.kind.field(name).is_size or not isinstance(value, Fraction):
+        if not isinstance(value, Fraction):
             return None
-        if value < 0:
-            return self.doubt(reward, f"its {name} is below zero", notes)
-        return None if value else f"its {name} comes to nothing"
+        if value < 0 or (field.whole and value.denominator != 1):
+            return self.doubt(reward, f"its {name} is {'below zero' if value < 0 else 'no whole number'}", notes)
+        return f"its {name} comes to nothing" if value == 0 and (field.size or field.whole) else None
 
     def refusal(self, reward: Reward) -> str | None:
         """Why the condition does not let the reward be given, None when it does; doubt is a reason too."""
@@ -249,6 +287,19 @@ class _Case:
         node = self.document.customer_text
         value = evaluate(node, self.values) if node else None
         return value if isinstance(value, str) else None
+
+    def caps(self) -> list[int]:
+        """The policy's caps in minor units, for this case."""
+        found = []
+        for cap in self.document.terms.caps:
+            notes: list[str] = []
+            value = evaluate(cap.amount, self.values, notes)
+            if not isinstance(value, Fraction) or value < 0:
+                why = f" because {', '.join(notes)}" if notes else ""
+                self.reasons.append(f"the cap {cap.said} is {'null' if value is None else 'below zero'}{why}")
+                continue
+            found.append(from_major(value, self.document.currency))
+        return found
 
     def check_limit(self, lines: tuple[RewardLine, ...]) -> None:
         limit = self.document.limits.amount_per_line_minor

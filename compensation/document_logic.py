@@ -1,12 +1,14 @@
-"""The rules of a policy file: decisions, rewards and the customer text, read and checked in the order they stand."""
+"""The rules of a policy file: decisions and the customer text, read and checked in the order they stand."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 import yaml
 
-from compensation.document_model import ExpressionDecision, Parameter, PolicyDecision, Reward, TableDecision
+from compensation.document_explained import read_explained
+from compensation.document_model import ExpressionDecision, Parameter, PolicyDecision, TableDecision
 from compensation.document_schema import Head
 from compensation.document_yaml import Reader
 from compensation.facts import Fact, check_name
@@ -22,8 +24,7 @@ from compensation.feel import (
     is_exact_money,
     parse_expression,
 )
-from compensation.feel.values import read_date
-from compensation.rewards import KINDS, Field
+from compensation.feel.units import unit_of
 from compensation.table_text import read_table
 from compensation.tables import HitPolicy, check_result, check_table
 from foundation.errors import InputError
@@ -42,7 +43,7 @@ class LogicReader:
     ) -> None:
         self.reader = reader
         self.head = head
-        self.scope = {name: fact.name_type() for name, fact in catalogue.items()}
+        self.scope = {name: _fact_type(fact, head) for name, fact in catalogue.items()}
         # What failed may still be named without a second complaint.
         self.failed = set(failed)
         for parameter in parameters:
@@ -67,7 +68,7 @@ class LogicReader:
 
     def decision(self, node: yaml.Node) -> PolicyDecision | None:
         parts = self.reader.mapping(
-            node, "a decision", ["name"], ["meaning", "table", "hit policy", "expression", "type"]
+            node, "a decision", ["name"], ["meaning", "table", "hit policy", "explained", "expression", "type"]
         )
         name = self.new_name(parts)
         meaning = self.reader.string(parts["meaning"], "meaning") or "" if "meaning" in parts else ""
@@ -114,11 +115,16 @@ class LogicReader:
         table, errors = read_table(node.value, HitPolicy(hit_policy), self.known, self.reader.origin(node))
         errors = errors if table is None else check_table(table, self.scope, self.head.exponent)
         self.complain(errors)
-        return TableDecision(name, meaning, table) if table else None
+        if table is None:
+            return None
+        entries = None if errors else parts.get("explained")
+        explained = read_explained(self.reader, entries, table, self.scope, self.known)
+        return TableDecision(name, meaning, table, explained)
 
     def expression_decision(self, name: str, meaning: str, parts: Mapping[str, yaml.Node]) -> ExpressionDecision | None:
-        if "hit policy" in parts:
-            self.reader.problem(parts["hit policy"], "only a table has a hit policy", "no hit policy here")
+        for key in ("hit policy", "explained"):
+            if key in parts:
+                self.reader.problem(parts[key], f"only a table has {key}", f"no {key} here")
         node = self.parse(parts["expression"], "expression")
         declared = self.reader.choice(parts["type"], "type", NAMED_TYPES) if "type" in parts else None
         if node is None:
@@ -128,48 +134,8 @@ class LogicReader:
             errors = check_result(node, FeelType(declared), self.scope, self.head.exponent)
         self.complain(errors)
         exact = is_exact_money(node, self.scope, self.head.exponent)
-        return ExpressionDecision(name, meaning, FeelType(declared) if declared else actual, node, exact)
-
-    def rewards(self, node: yaml.Node | None) -> tuple[Reward, ...]:
-        """The rewards, names distinct."""
-        found: dict[str, Reward] = {}
-        for item in self.reader.items(node, "rewards") if node else ():
-            reward = self.reward(item)
-            if reward is None:
-                continue
-            if reward.name in found:
-                self.reader.problem(item, f'two rewards are named "{reward.name}"', "each name once")
-            found[reward.name] = reward
-        return tuple(found.values())
-
-    def reward(self, node: yaml.Node) -> Reward | None:
-        entries = dict(_entries(node))
-        if "kind" not in entries:
-            known = {field.name for kind in KINDS.values() for field in kind.fields}
-            self.reader.mapping(node, "a reward", ["name", "kind"], ["when", *sorted(known)])
-            return None
-        kind_name = self.reader.choice(entries["kind"], "kind", KINDS)
-        if kind_name is None:
-            return None
-        kind = KINDS[kind_name]
-        required = [field.name for field in kind.fields if field.required]
-        optional = [field.name for field in kind.fields if not field.required]
-        parts = self.reader.mapping(node, f"a {kind.name}", ["name", "kind", *required], ["when", *optional])
-        name = self.reader.string(parts["name"], "name") if "name" in parts else None
-        when = self.parse(parts["when"], "when") if "when" in parts else None
-        if when is not None:
-            self.complain(check_result(when, FeelType.BOOLEAN, self.scope, self.head.exponent))
-        fields = {field.name: self.field(parts[field.name], field) for field in kind.fields if field.name in parts}
-        return Reward(name or "", kind, when, {key: value for key, value in fields.items() if value is not None})
-
-    def field(self, node: yaml.Node, field: Field) -> Node | None:
-        if field.plain:
-            return Literal(self.reader.string(node, field.name))
-        written = read_date(str(node.value)) if field.type is FeelType.DATE else None
-        parsed: Node | None = Literal(written) if written else self.parse(node, field.name)
-        if parsed is not None:
-            self.complain(check_result(parsed, field.type, self.scope, self.head.exponent))
-        return parsed
+        unit = unit_of(node, self.scope)
+        return ExpressionDecision(name, meaning, FeelType(declared) if declared else actual, node, exact, unit)
 
     def customer_text(self, node: yaml.Node | None) -> Node | None:
         """The expression that names the customer text, None when no text is ever sent."""
@@ -201,16 +167,15 @@ class LogicReader:
                 self.reader.feel_problem(error)
 
 
-def _entries(node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
-    """The entries of a mapping as they stand; its faults are found when it is read as a reward."""
-    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
-        if isinstance(key, yaml.ScalarNode):
-            yield key.value, value
-
-
 def _parameter_type(parameter: Parameter, head: Head) -> NameType:
     """A parameter of money is exact when each of its values is a whole number of minor units."""
     literals = [Literal(dated.value) for dated in parameter.values]
     is_money = parameter.type is FeelType.MONEY
     exact = is_money and all(is_exact_money(node, {}, head.exponent) for node in literals)
-    return NameType(parameter.type, exact_money=exact)
+    return NameType(parameter.type, exact_money=exact, unit=head.currency if is_money else parameter.unit)
+
+
+def _fact_type(fact: Fact, head: Head) -> NameType:
+    """What is known of a fact; an amount counts in the policy's currency."""
+    kind = fact.name_type()
+    return replace(kind, unit=head.currency) if fact.type is FeelType.MONEY else kind

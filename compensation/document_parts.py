@@ -41,4 +41,15 @@ def scalar(text: str) -> str:
         is_plain = text.isprintable() and yaml.safe_load(f"plain: {text}") == {"plain": text}
     except yaml.YAMLError:
         is_plain = False
-    return text if is_plain else "'" + text.replace("'", "''") + "'"
+    return text if is_plain else in_quotes(text)
+
+
+def in_quotes(text: str) -> str:
+    """A text of one line as YAML in single quotes."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def flow_scalar(text: str) -> str:
+    """A text as YAML within brackets and braces, where their signs and commas need quotes too."""
+    plain = scalar(text)
+    return in_quotes(text) if plain == text and set(text) & set(",[]{}") else plain

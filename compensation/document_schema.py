@@ -11,6 +11,7 @@ from fractions import Fraction
 
 import yaml
 
+from compensation.document_lost import read_instant, read_lost
 from compensation.document_model import (
     Basis,
     DatedValue,
@@ -31,6 +32,8 @@ from foundation.money import check_currency, exponent, from_major
 
 OUTCOMES = ("entitled", "nothing", "undetermined")
 _PARAMETER_TYPES = (FeelType.NUMBER, FeelType.STRING, FeelType.BOOLEAN, FeelType.DATE, FeelType.DURATION)
+# A part of business keys, which records keep in 128 characters.
+LONGEST_NAME = 48
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 # What stands in for a part that could not be read, so that the rest is still checked; such a policy is never returned.
 _STAND_IN_DATE = datetime.date(1970, 1, 1)
@@ -62,6 +65,8 @@ def read_head(reader: Reader, parts: Mapping[str, yaml.Node]) -> Head:
         reader.problem(
             parts["policy"], f'"{name}" is no policy name', "small letters, digits and -, such as o2-uk-2012-07"
         )
+    if len(name) > LONGEST_NAME:
+        reader.problem(parts["policy"], f'the name "{name}" is too long', f"at most {LONGEST_NAME} characters")
     basis = reader.choice(parts["basis"], "basis", [*Basis]) if "basis" in parts else None
     population = reader.choice(parts["population"], "population", [*Population]) if "population" in parts else None
     start, end = _in_force(reader, parts.get("in force"))
@@ -165,7 +170,16 @@ def _parameter_type(
     """The type as declared, else as the values look; a number whose unit is the currency is money."""
     declared = reader.choice(parts["type"], "type", _PARAMETER_TYPES) if "type" in parts else None
     kind = FeelType(declared) if declared else plain_type(dated[0][2]) if dated else FeelType.STRING
+    if kind is FeelType.NUMBER and unit != head.currency and _is_currency(unit):
+        reader.problem(parts["unit"], f"the policy pays in {head.currency}, this amount is in {unit}", head.currency)
     return FeelType.MONEY if kind is FeelType.NUMBER and unit == head.currency else kind
+
+
+def _is_currency(unit: str) -> bool:
+    try:
+        return bool(check_currency(unit))
+    except InputError:
+        return False
 
 
 def _dated_value(reader: Reader, since: yaml.Node, node: yaml.Node, kind: FeelType) -> DatedValue | None:
@@ -212,9 +226,11 @@ def read_tests(
         if name and name in {test.name for test in found}:
             reader.problem(parts["name"], f'two tests are named "{name}"', "each name once")
         if {"given", "expect"} <= parts.keys():
+            entries = {key: value for key, _, value in reader.entries(parts["given"], "given")}
+            lost = read_lost(reader, entries["lost"], head.zone) if "lost" in entries else None
             given = _given(reader, parts["given"], head, catalogue)
             expect = _expectation(reader, parts["expect"], rewards)
-            found.append(PolicyTest(name, Tag(tag or Tag.COMPUTED), given, expect))
+            found.append(PolicyTest(name, Tag(tag or Tag.COMPUTED), given, expect, lost))
     return tuple(found)
 
 
@@ -222,10 +238,14 @@ def _given(reader: Reader, node: yaml.Node, head: Head, catalogue: Mapping[str, 
     given: dict[str, Value | int] = {}
     for name, key, value in reader.entries(node, "given"):
         fact = catalogue.get(name)
+        if name == "lost":
+            continue
         if fact is None:
             reader.problem(key, f'unknown fact "{name}"', suggestion(name, catalogue) or "a fact of the catalogue")
         elif fact.type is FeelType.MONEY:
             given[name] = _minor(reader, value, name, head)
+        elif fact.type is FeelType.DATE_TIME:
+            given[name] = read_instant(reader, value, head.zone, name)
         else:
             given[name] = reader.value(value, fact.type, name)
     return given

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
 import yaml
 
-from compensation.feel import FeelError, FeelType, Origin, Position, Value, listing, suggestion
+from compensation.feel import FeelError, FeelType, NameType, Origin, Position, Value, listing, suggestion
 from compensation.feel.values import read_date, read_duration, read_number
 from foundation.errors import InputError
 
@@ -41,10 +41,12 @@ class Problem:
 
 
 class PolicyError(InputError):
-    """A policy that cannot be saved, with everything that is wrong with it."""
+    """A policy that cannot be saved, with everything that is wrong with it and the names that could be read."""
 
-    def __init__(self, problems: Collection[Problem]) -> None:
+    def __init__(self, problems: Collection[Problem], names: Mapping[str, NameType] | None = None) -> None:
         self.problems = tuple(sorted(set(problems)))
+        # What rules may read as far as it could be read: an editor offers it while the text is still wrong.
+        self.names = dict(names or {})
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

@@ -10,6 +10,7 @@ from compensation.credits import release_credits
 from foundation.errand_board import Watch
 from foundation.errand_runner import Done, ErrandKind, Surroundings
 from foundation.money import Money
+from notify.registry import make_routing
 
 
 def _assess(surroundings: Surroundings, arguments: Mapping[str, Any], actor: str, watch: Watch) -> Done:
@@ -33,6 +34,7 @@ def _release(surroundings: Surroundings, arguments: Mapping[str, Any], actor: st
         surroundings.store,
         arguments["assessment"],
         actor=actor,
+        routing=make_routing(surroundings.settings),
         progress=lambda done, total: watch("writing credits, postings and texts", done, total),
     )
     ref = released.assessment.ref

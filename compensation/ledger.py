@@ -13,19 +13,31 @@ from notify.totals import select_confirmed_postings
 _COLUMNS = ["key", "credit_id", "kind", "debit", "credit", "amount_minor", "currency", "at"]
 
 
-def accrue(session: Session, assessment: Assessment, basis: str) -> None:
-    """Enter what is owed for each credit of money: expense of its basis against what the account is owed."""
+def accrue(session: Session, assessment: Assessment) -> None:
+    """Enter what is owed for each credit of money: expense of its basis against what the account is owed.
+
+    The basis is that of the credit's layer, which need not be the policy's.
+    """
+    _enter_owed(session, Credit.assessment_id == assessment.id)
+
+
+def accrue_credit(session: Session, key: str) -> None:
+    """Enter what is owed for one credit that came after its release, if it is money."""
+    _enter_owed(session, Credit.key == key)
+
+
+def _enter_owed(session: Session, which: ColumnElement[bool]) -> None:
     at = literal(clock.now(), Instant)
     rows = select(
         Credit.key + ":accrued",
         Credit.id,
         literal("accrued"),
-        literal(f"expense:{basis}"),
+        literal("expense:") + Credit.basis,
         _owed(Credit.account_id),
         Credit.amount_minor,
         Credit.currency,
         at,
-    ).where(Credit.assessment_id == assessment.id, Credit.amount_minor.is_not(None))
+    ).where(which, Credit.amount_minor.is_not(None))
     session.execute(insert(LedgerEntry).from_select(_COLUMNS, rows))
 
 

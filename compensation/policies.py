@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from compensation.document import PolicyDocument, load_policy
+from compensation.document_attributes import ATTRIBUTE_TYPES
 from compensation.facts import Fact, Origin
-from compensation.feel import FeelType
+from compensation.feel import Value
+from compensation.feel.values import read_date, read_duration
+from compensation.geometry_policy import check_policy_tables
+from compensation.history_checks import check_approvable, check_tried, move_pins
 from compensation.models import PolicyState, PolicyVersion
 from compensation.policy_tests import run_tests
 from foundation import clock
 from foundation.audit import write_audit
-from foundation.errors import NotFoundError, RefusedError
+from foundation.errors import InputError, NotFoundError, RefusedError
 from outage.attributes import list_attributes
+from outage.models import AttributeDefinition
 
 
 @dataclass(frozen=True)
@@ -34,15 +40,25 @@ def list_attribute_facts(session: Session) -> tuple[Fact, ...]:
     return tuple(
         Fact(
             name=definition.name,
-            type=FeelType(definition.type),
+            type=ATTRIBUTE_TYPES[definition.type],
             meaning=definition.meaning,
             origin=Origin.ATTRIBUTE,
             source="an attribute that staff defined",
-            allowed=tuple(definition.allowed) if definition.allowed else None,
+            unit=definition.unit,
+            allowed=_allowed(definition),
             nullable=True,
         )
         for definition in list_attributes(session)
     )
+
+
+def _allowed(definition: AttributeDefinition) -> tuple[Value, ...] | None:
+    """The allowed values as rules compute with them; they are recorded as the texts that files have."""
+    read: dict[str, Callable[[str], Value]] = {"number": Fraction, "date": read_date, "duration": read_duration}
+    take = read.get(definition.type)
+    if not definition.allowed or definition.type in ("boolean", "instant"):
+        return None
+    return tuple(take(one) if take else one for one in definition.allowed)
 
 
 def save_policy(session: Session, text: str, *, actor: str, source: str = "policy") -> SavedPolicy:
@@ -86,24 +102,26 @@ def label(version: PolicyVersion) -> str:
     return f"{version.name} v{version.number}"
 
 
-def submit_policy(session: Session, version_id: int, *, actor: str) -> PolicyVersion:
-    """Ask a second person to approve a drafted version; raises RefusedError while one of its own tests fails."""
+def submit_policy(session: Session, version_id: int, *, actor: str, reason: str = "") -> PolicyVersion:
+    """Ask a second person to approve a drafted version; `reason` is for the one who approves, and for the audit.
+
+    Raises RefusedError while one of its own tests fails, while its tables have gaps, overlaps or rules that never count
+    which nobody explained, or before it was tried on the tests over history.
+    """
     version = _lock(session, version_id)
     if version.state is PolicyState.SUBMITTED:
         return version
     _require_state(version, PolicyState.DRAFTED)
-    results = run_tests(load_document(session, version))
-    failed = [result.name for result in results if not result.passed]
-    if failed or not results:
-        raise RefusedError(
-            "a policy is submitted with green tests", value=failed or "no tests", accepted="every attached test passes"
-        )
-    return _change(session, version, PolicyState.SUBMITTED, actor, "policy submitted")
+    _require_green(session, version)
+    _require_whole(session, version)
+    check_tried(session, version)
+    return _change(session, version, PolicyState.SUBMITTED, actor, "policy submitted", reason)
 
 
-def approve_policy(session: Session, version_id: int, *, actor: str) -> PolicyVersion:
+def approve_policy(session: Session, version_id: int, *, actor: str, reason: str = "") -> PolicyVersion:
     """Put a submitted version in force for outages of its dates; its author cannot (RefusedError).
 
+    Nor can anybody while a test fails, its own or one over history, whose difference nobody else accepted.
     Earlier approved versions of the same policy are retired: one version answers for one date.
     """
     version = _lock(session, version_id)
@@ -112,22 +130,39 @@ def approve_policy(session: Session, version_id: int, *, actor: str) -> PolicyVe
     _require_state(version, PolicyState.SUBMITTED)
     if actor == version.author:
         raise RefusedError("the author cannot approve", value=actor, accepted="another staff user")
+    _require_green(session, version)
+    check_approvable(session, version, actor=actor)
+    move_pins(session, version, actor=actor, label=label(version))
     earlier = select(PolicyVersion).where(
         PolicyVersion.name == version.name, PolicyVersion.state == PolicyState.APPROVED
     )
     for other in session.scalars(earlier):
-        _change(session, other, PolicyState.RETIRED, actor, "policy retired")
+        _change(session, other, PolicyState.RETIRED, actor, "policy retired", f"{label(version)} was approved")
     version.approved_by, version.approved_at = actor, clock.now()
-    return _change(session, version, PolicyState.APPROVED, actor, "policy approved")
+    return _change(session, version, PolicyState.APPROVED, actor, "policy approved", reason)
 
 
-def retire_policy(session: Session, version_id: int, *, actor: str) -> PolicyVersion:
+def return_policy(session: Session, version_id: int, *, actor: str, reason: str) -> PolicyVersion:
+    """Give a submitted version back to its author as a draft, by whoever reviews it or by the author who withdraws it.
+
+    Raises InputError without a reason.
+    """
+    version = _lock(session, version_id)
+    if version.state is PolicyState.DRAFTED:
+        return version
+    _require_state(version, PolicyState.SUBMITTED)
+    if not reason.strip():
+        raise InputError("a reason is missing", where="reason", accepted="what should be changed, in a few words")
+    return _change(session, version, PolicyState.DRAFTED, actor, "policy returned", reason)
+
+
+def retire_policy(session: Session, version_id: int, *, actor: str, reason: str = "") -> PolicyVersion:
     """Take an approved version out of force."""
     version = _lock(session, version_id)
     if version.state is PolicyState.RETIRED:
         return version
     _require_state(version, PolicyState.APPROVED)
-    return _change(session, version, PolicyState.RETIRED, actor, "policy retired")
+    return _change(session, version, PolicyState.RETIRED, actor, "policy retired", reason)
 
 
 def list_versions(session: Session) -> Sequence[PolicyVersion]:
@@ -144,6 +179,12 @@ def get_version(session: Session, name: str, number: int | None = None) -> Polic
     if version is None:
         raise NotFoundError("no such policy version", value=name if number is None else f"{name} v{number}")
     return version
+
+
+def find_newest(session: Session, name: str) -> PolicyVersion | None:
+    """The newest version of a policy, None when it has none."""
+    statement = select(PolicyVersion).where(PolicyVersion.name == name).order_by(PolicyVersion.number.desc())
+    return session.scalars(statement.limit(1)).one_or_none()
 
 
 def list_for_incident(session: Session, started_at: datetime) -> list[PolicyVersion]:
@@ -166,6 +207,21 @@ def _load(text: str, source: str, attributes: tuple[Fact, ...]) -> PolicyDocumen
     return load_policy(text, source=source, attributes=attributes)
 
 
+def _require_green(session: Session, version: PolicyVersion) -> None:
+    results = run_tests(load_document(session, version))
+    failed = [result.name for result in results if not result.passed]
+    if failed or not results:
+        accepted = "every attached test passes"
+        raise RefusedError("a policy needs green tests", value=failed or "no tests", accepted=accepted)
+
+
+def _require_whole(session: Session, version: PolicyVersion) -> None:
+    problems = check_policy_tables(load_document(session, version), now=clock.monotonic).problems()
+    if problems:
+        accepted = "tables without gap, overlap or rule that never counts, or each explained under `explained:`"
+        raise RefusedError("the policy's tables leave something open", value=problems, accepted=accepted)
+
+
 def _lock(session: Session, version_id: int) -> PolicyVersion:
     version = session.get(PolicyVersion, version_id, with_for_update=True)
     if version is None:
@@ -178,10 +234,18 @@ def _require_state(version: PolicyVersion, wanted: PolicyState) -> None:
         raise RefusedError(f"{label(version)} is {version.state}", accepted=f"a version that is {wanted}")
 
 
-def _change(session: Session, version: PolicyVersion, state: PolicyState, actor: str, action: str) -> PolicyVersion:
+def _change(
+    session: Session, version: PolicyVersion, state: PolicyState, actor: str, action: str, reason: str = ""
+) -> PolicyVersion:
     before, version.state = version.state, state
     session.flush()
     write_audit(
-        session, actor=actor, action=action, subject=label(version), before={"state": before}, after={"state": state}
+        session,
+        actor=actor,
+        action=action,
+        subject=label(version),
+        before={"state": before},
+        after={"state": state},
+        reason=reason.strip() or None,
     )
     return version

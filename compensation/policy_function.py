@@ -11,24 +11,43 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from compensation.decide import Outcome, decide
+from compensation.decide import HELD_OUT, Outcome, decide
 from compensation.document_model import ExpressionDecision, PolicyDocument, Reward, TableDecision
 from compensation.facts import to_value
-from compensation.feel import NameType, Value, names
+from compensation.feel import FeelType, NameType, Value, names
 from compensation.feel.generate import generate_expression, put_in
 from compensation.phrases import result_names
 from compensation.rewards import RewardLine, reward_line
-from compensation.table_function import TableFunction
-from compensation.tables import Output, Rule, Status, Table
+from compensation.settling import NO_STANDING, Settler, Standing
+from compensation.table_function import TableFunction, bind_table
+from compensation.tables import Status
+from foundation.money import from_major
 
 
 @dataclass(frozen=True, slots=True)
 class FastDecision:
-    """What one case is owed, as Decision says it, without its trace."""
+    """What one case is owed, as Decision says it, without its trace; `rules`: those of each table that count."""
 
     outcome: Outcome
     rewards: tuple[RewardLine, ...]
     text: str | None
+    over_minor: int = 0
+    rules: tuple[tuple[int, ...], ...] = ()
+    reason: str | None = None
+    caps: tuple[int, ...] = ()
+
+    @property
+    def cost_minor(self) -> int:
+        """What the rewards cost as far as is known, in minor units."""
+        return sum(line.spent_minor for line in self.rewards)
+
+
+_PLAIN: Mapping[FeelType, type] = {
+    FeelType.STRING: str,
+    FeelType.BOOLEAN: bool,
+    FeelType.DATE: datetime.date,
+    FeelType.DURATION: datetime.timedelta,
+}
 
 
 class _Doubt(Exception):  # noqa: N818 - no error: it asks for the interpreter
@@ -60,41 +79,61 @@ class PolicyFunction:
         self.document = document
         self.on = on
         self.facts = document.facts_read()
+        # What already has the type that rules compute with is taken as it is.
+        self.readers = [(name, _PLAIN.get(document.catalogue[name].type)) for name in self.facts]
+        self.history = document.history_read()
         self.parameters = {p.name: dated.value for p in document.parameters if (dated := p.on(on)) is not None}
         self.scope: dict[str, NameType] = {name: fact.name_type() for name, fact in document.catalogue.items()}
-        self.steps: list[Callable[[dict[str, Value], set[str]], None]] = []
+        self.settler = Settler(document)
+        self.steps: list[Callable[[dict[str, Value], set[str]], tuple[int, ...] | None]] = []
         for decision in document.decisions:
             self.steps.append(self.table(decision) if isinstance(decision, TableDecision) else self.value(decision))
             self.scope.update(decision.results())
         self.rewards = [self.reward(reward) for reward in document.rewards]
+        self.caps = [self.expression(cap.amount) for cap in document.terms.caps]
         self.text = self.expression(document.customer_text) if document.customer_text is not None else None
 
-    def __call__(self, facts: Mapping[str, Value | int]) -> FastDecision:
+    def __call__(self, facts: Mapping[str, Value | int], standing: Standing = NO_STANDING) -> FastDecision:
         """The decision on one case; raises InputError exactly when `decide` does."""
         if self.document.is_in_force(self.on):
             try:
-                return self.decided(facts)
-            except (_Doubt, KeyError, TypeError, AttributeError):
+                return self.decided(facts, standing)
+            except (_Doubt, KeyError, TypeError, AttributeError, OverflowError):
                 pass
-        decision = decide(self.document, facts, on=self.on)
-        return FastDecision(decision.outcome, decision.rewards, decision.text)
+        found = decide(self.document, facts, on=self.on, standing=standing)
+        rules = tuple(step.rules for step in found.trace.decisions if step.kind == "table")
+        return FastDecision(found.outcome, found.rewards, found.text, found.over_minor, rules, found.reason, found.caps)
 
-    def decided(self, facts: Mapping[str, Value | int]) -> FastDecision:
+    def decided(self, facts: Mapping[str, Value | int], standing: Standing) -> FastDecision:
         given = {"currency": self.document.currency, "outage date": self.on, **facts}
+        if self.history:
+            given |= {name: 0 for name in self.history if given.get(name) is None}
         catalogue, currency = self.document.catalogue, self.document.currency
-        values: dict[str, Value] = {name: to_value(catalogue[name], given[name], currency) for name in self.facts}
+        values: dict[str, Value] = {}
+        for name, plain in self.readers:
+            value = given[name]
+            if value is None or type(value) is plain:
+                values[name] = value  # type: ignore[assignment] # an int is never plain
+            else:
+                values[name] = to_value(catalogue[name], value, currency)
         if values.get("currency", currency) != currency:
             raise _Doubt
         without_rule: set[str] = set()
-        for step in self.steps:
-            step(values, without_rule)
+        done = [step(values, without_rule) for step in self.steps]
         found = (self.line(reward, values, without_rule) for reward in self.rewards)
-        lines = tuple(line for line in found if line is not None)
+        raw = self.settler.offered([line for line in found if line is not None])
+        caps = [self.cap(cap, values) for cap in self.caps] if raw else []
+        settled = self.settler.settle(raw, caps, standing)
+        lines = settled.lines
         limit = self.document.limits.amount_per_line_minor
         if limit is not None and sum(line.amount_minor or 0 for line in lines) > limit:
             raise _Doubt
-        text = self.text(values) if self.text else None
-        return FastDecision("entitled" if lines else "nothing", lines, text if isinstance(text, str) else None)
+        said = self.text(values) if self.text else None
+        text = self.settler.text_of(said if isinstance(said, str) else None, raw, settled, standing)
+        rules = tuple(numbers for numbers in done if numbers is not None)
+        reason = HELD_OUT if raw and standing.held_out else None
+        outcome: Outcome = "entitled" if lines else "nothing"
+        return FastDecision(outcome, lines, text, settled.over_minor, rules, reason, tuple(caps))
 
     # --- decisions
 
@@ -103,19 +142,20 @@ class PolicyFunction:
         reads = tuple(names(bound))
         return _Expression(reads, generate_expression(bound, reads, self.scope))
 
-    def table(self, decision: TableDecision) -> Callable[[dict[str, Value], set[str]], None]:
+    def table(self, decision: TableDecision) -> Callable[[dict[str, Value], set[str]], tuple[int, ...]]:
         table = decision.table
         function = TableFunction(bind_table(table, self.parameters), self.scope)
         scoped = result_names(dict.fromkeys(output.name for output in table.outputs), decision.name)
         results = tuple(scoped[output.name] for output in table.outputs)
 
-        def step(values: dict[str, Value], without_rule: set[str]) -> None:
+        def step(values: dict[str, Value], without_rule: set[str]) -> tuple[int, ...]:
             found = function(values)
             if found.status is Status.CONFLICT:
                 raise _Doubt
             if found.status is Status.NO_RULE:
                 without_rule.update(results)
             values.update(zip(results, found.outputs, strict=True))
+            return found.rules
 
         return step
 
@@ -147,29 +187,26 @@ class PolicyFunction:
         for name, function in made.fields.items():
             fields[name] = value = function(values)
             given &= self.is_given(made.reward, name, value, without_rule, function)
-        return reward_line(made.reward.name, made.reward.kind, fields, self.document.currency) if given else None
+        if not given:
+            return None
+        reward = made.reward
+        return reward_line(reward.name, reward.kind, fields, self.document.currency, reward.per, reward.how)
 
     def is_given(self, reward: Reward, name: str, value: Value, without_rule: set[str], function: _Expression) -> bool:
         if value is None:
-            if without_rule.isdisjoint(function.reads):
+            without = not without_rule.isdisjoint(function.reads)
+            if not without and name != "cost":
                 raise _Doubt
-            return False
-        if not reward.kind.field(name).is_size or not isinstance(value, Fraction):
+            return not without
+        if not isinstance(value, Fraction):
             return True
-        if value < 0:
+        field = reward.kind.field(name)
+        if value < 0 or (field.whole and value.denominator != 1):
             raise _Doubt
-        return value != 0
+        return value != 0 or not (field.size or field.whole)
 
-
-def bind_table(table: Table, parameters: Mapping[str, Value]) -> Table:
-    """The table with parameters put in as their values, so that its cells can be looked up."""
-    outputs = tuple(
-        Output(one.name, one.type, put_in(one.values, parameters), put_in(one.default, parameters))
-        for one in table.outputs
-    )
-    rules = tuple(
-        Rule(rule.number, put_in(rule.tests, parameters), put_in(rule.outputs, parameters), rule.note)
-        for rule in table.rules
-    )
-    values = put_in(table.input_values, parameters)
-    return Table(table.hit_policy, put_in(table.inputs, parameters), outputs, rules, values)
+    def cap(self, function: _Expression, values: Mapping[str, Value]) -> int:
+        value = function(values)
+        if not isinstance(value, Fraction) or value < 0:
+            raise _Doubt
+        return from_major(value, self.document.currency)

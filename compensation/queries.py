@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from compensation.approval import Binding, binding, bound_hash
 from compensation.ledger import balance_of
-from compensation.models import Approval, Assessment, AssessmentState, Case, Credit, PolicyVersion
+from compensation.models import Approval, Assessment, AssessmentState, Case, CaseSummary, Credit, PolicyVersion
+from compensation.offer_models import Offer
 from foundation.errors import NotFoundError, RefusedError
 from notify.totals import posting_totals
 from outage.models import ImpactRun, Incident
@@ -145,7 +146,7 @@ def check_not_released(session: Session, incident: Incident) -> None:
 def list_cases(
     session: Session, assessment_id: int, *, sort: str = "cost", limit: int | None = None, offset: int = 0
 ) -> Sequence[Case]:
-    """Cases of an assessment by `number`, `lines`, `cost` or `outcome`."""
+    """Cases of an assessment by `number`, `lines`, `cost` or `outcome`; none where they are kept (kept_cases)."""
     order = CASE_ORDERS.get(sort, CASE_ORDERS["number"])
     statement = select(Case).where(Case.assessment_id == assessment_id).order_by(order, Case.number).offset(offset)
     return session.scalars(statement.limit(limit) if limit is not None else statement).all()
@@ -154,10 +155,10 @@ def list_cases(
 def books_of(session: Session, ref: str) -> Books:
     """Prove the books of a released assessment: decided = credited = accrued = posted = confirmed = in the book.
 
-    Before release only the cases have an amount. Vouchers count at their face value.
+    Offers that were taken since the release count as decided. Before release only the cases have an amount. Vouchers
+    count at their face value.
     """
     assessment = find_assessment(session, ref)
-    cases = select(func.coalesce(func.sum(Case.lines * Case.cost_minor), 0)).where(Case.assessment_id == assessment.id)
     credits_of = select(func.count(), func.coalesce(func.sum(Credit.amount_minor), 0)).where(
         Credit.assessment_id == assessment.id
     )
@@ -165,7 +166,7 @@ def books_of(session: Session, ref: str) -> Books:
     totals = posting_totals(session, assessment.ref)
     books = Books(
         currency=assessment.currency,
-        cases_minor=int(session.scalar(cases) or 0),
+        cases_minor=_decided_minor(session, assessment),
         credits_minor=int(amount or 0),
         accrued_minor=balance_of(session, assessment.id, "accrued"),
         postings_minor=totals.amount_minor,
@@ -179,6 +180,17 @@ def books_of(session: Session, ref: str) -> Books:
     if assessment.state is AssessmentState.RELEASED:
         books.differences.extend(_differences(books))
     return books
+
+
+def _decided_minor(session: Session, assessment: Assessment) -> int:
+    """What the cases credit at release, as rows or as summaries, and what offers that were taken since came to."""
+    sums = (
+        select(func.sum(Case.lines * Case.amount_minor)).where(Case.assessment_id == assessment.id),
+        select(func.sum(CaseSummary.amount_minor)).where(CaseSummary.assessment_id == assessment.id),
+    )
+    decided = sum(int(session.scalar(statement) or 0) for statement in sums)
+    taken = select(func.sum(Credit.amount_minor)).join(Offer, Offer.key == Credit.key)
+    return decided + int(session.scalar(taken.where(Credit.assessment_id == assessment.id)) or 0)
 
 
 def _differences(books: Books) -> list[str]:

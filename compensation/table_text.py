@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import TypeVar
 
 from compensation.facts import check_name
@@ -21,26 +19,14 @@ from compensation.feel import (
     write_expression,
     write_tests,
 )
+from compensation.table_cells import Stretch, cells, content_lines, sections, split
 from compensation.tables import HitPolicy, Output, Rule, Table
 from foundation.errors import InputError
 
-_RULE_LINE = re.compile(r"[-|+\s]*-{3}[-|+\s]*")
 _SHAPE = "input | input || output : type | output : type || note"
 _TYPED = "output : type, output : type in values, or output : type else default"
 _MAX_RULES = 2_000
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A stretch of the table's text."""
-
-    text: str
-    offset: int
-
-    def strip(self) -> _Part:
-        left = len(self.text) - len(self.text.lstrip())
-        return _Part(self.text.strip(), self.offset + left)
 
 
 def read_table(
@@ -69,8 +55,8 @@ def write_table(table: Table) -> str:
     widths = [max(map(len, column)) for column in zip(*(inputs + outputs for inputs, outputs, _ in lines), strict=True)]
     written = []
     for inputs, outputs, note in lines:
-        cells = [cell.ljust(width) for cell, width in zip(inputs + outputs, widths, strict=True)]
-        parts = [" | ".join(cells[: len(inputs)]), " | ".join(cells[len(inputs) :]), *([note] if note else [])]
+        padded = [cell.ljust(width) for cell, width in zip(inputs + outputs, widths, strict=True)]
+        parts = [" | ".join(padded[: len(inputs)]), " | ".join(padded[len(inputs) :]), *([note] if note else [])]
         written.append(" || ".join(parts).rstrip())
     return "\n".join([written[0], "-" * (sum(widths) + 3 * len(widths)), *written[1:]]) + "\n"
 
@@ -90,19 +76,19 @@ class _TableReader:
         self.errors: list[FeelError] = []
 
     def read(self) -> tuple[Table | None, list[FeelError]]:
-        lines = self.content_lines()
+        lines = content_lines(self.text)
         if len(lines) < 2 or len(lines) > _MAX_RULES + 1:
             self.error("a table needs a header and rules", 0, f"{_SHAPE}, then 1 to {_MAX_RULES} lines of rules")
             return None, self.errors
         header, *rows = lines
-        parts = _sections(header)
+        parts = sections(header)
         if len(parts) < 2:
             self.error("the header does not part inputs from outputs", header.offset, _SHAPE)
             return None, self.errors
-        heads = [_split(cell, ":", most=1) for cell in _cells(parts[0])]
+        heads = [split(cell, ":", most=1) for cell in cells(parts[0])]
         inputs = [self.expression(head[0].strip()) for head in heads]
         values = [self.tests(head[1].strip()) if len(head) > 1 else None for head in heads]
-        outputs = [self.output(cell) for cell in _cells(parts[1])]
+        outputs = [self.output(cell) for cell in cells(parts[1])]
         found = [output.name for output in outputs if output]
         if len(set(found)) != len(found):
             self.error("two outputs have one name", parts[1].offset, "each name once")
@@ -113,45 +99,37 @@ class _TableReader:
         table = Table(self.hit_policy, _all(inputs), _all(outputs), _all(rules), input_values)
         return table, self.errors
 
-    def content_lines(self) -> list[_Part]:
-        found, offset = [], 0
-        for line in self.text.split("\n"):
-            if line.strip() and not _RULE_LINE.fullmatch(line):
-                found.append(_Part(line, offset))
-            offset += len(line) + 1
-        return found
-
     def error(self, what: str, offset: int, accepted: str = "") -> None:
         self.errors.append(FeelError(what, self.origin.position(self.text, offset), accepted))
 
-    def place(self, cell: _Part) -> Origin:
+    def place(self, cell: Stretch) -> Origin:
         at = self.origin.position(self.text, cell.offset)
         return Origin(at.line, at.column, at.column, self.origin.exact)
 
-    def expression(self, cell: _Part) -> Node | None:
+    def expression(self, cell: Stretch) -> Node | None:
         try:
             return parse_expression(cell.text, self.names, self.place(cell))
         except FeelError as error:
             self.errors.append(error)
             return None
 
-    def tests(self, cell: _Part) -> UnaryTests | None:
+    def tests(self, cell: Stretch) -> UnaryTests | None:
         try:
             return parse_tests(cell.text, self.names, self.place(cell))
         except FeelError as error:
             self.errors.append(error)
             return None
 
-    def output(self, cell: _Part) -> Output | None:
-        head, *rest = _split(cell, ":", most=1)
+    def output(self, cell: Stretch) -> Output | None:
+        head, *rest = split(cell, ":", most=1)
         name = " ".join(head.text.split())
         try:
             check_name(name)
         except InputError as error:
             self.error(f'the output "{name}": {error.what}', cell.offset, error.accepted)
             return None
-        typed, *default = _split(rest[0] if rest else _Part("", cell.offset), " else ", most=1)
-        kind_part, *values = _split(typed, " in ", most=1)
+        typed, *default = split(rest[0] if rest else Stretch("", cell.offset), " else ", most=1)
+        kind_part, *values = split(typed, " in ", most=1)
         kind = kind_part.text.strip()
         if kind not in NAMED_TYPES:
             types = f"{_TYPED}; one of {', '.join(NAMED_TYPES)}"
@@ -160,16 +138,16 @@ class _TableReader:
         allowed = self.tests(values[0].strip()) if values else None
         return Output(name, FeelType(kind), allowed, self.expression(default[0].strip()) if default else None)
 
-    def rule(self, number: int, row: _Part, inputs: int, outputs: int) -> Rule | None:
-        parts = _sections(row)
+    def rule(self, number: int, row: Stretch, inputs: int, outputs: int) -> Rule | None:
+        parts = sections(row)
         if len(parts) < 2:
             self.error(f"rule {number} does not part tests from results", row.strip().offset, "tests || results")
             return None
-        tests, results = _cells(parts[0]), _cells(parts[1])
-        for cells, wanted, what in ((tests, inputs, "tests"), (results, outputs, "results")):
-            if len(cells) != wanted:
-                message = f"rule {number} has {len(cells)} {what}"
-                self.error(message, cells[0].offset, f"{wanted}, as many as the header")
+        tests, results = cells(parts[0]), cells(parts[1])
+        for row_cells, wanted, what in ((tests, inputs, "tests"), (results, outputs, "results")):
+            if len(row_cells) != wanted:
+                message = f"rule {number} has {len(row_cells)} {what}"
+                self.error(message, row_cells[0].offset, f"{wanted}, as many as the header")
                 return None
         read_tests = [self.tests(cell) for cell in tests]
         read_results = [self.expression(cell) for cell in results]
@@ -181,31 +159,3 @@ class _TableReader:
 
 def _all(items: list[_T | None]) -> tuple[_T, ...]:
     return tuple(item for item in items if item is not None)
-
-
-def _sections(line: _Part) -> list[_Part]:
-    """Inputs, outputs and note; the note is taken as it stands."""
-    return _split(line, "||", most=2)
-
-
-def _cells(section: _Part) -> list[_Part]:
-    return [cell.strip() for cell in _split(section, "|")]
-
-
-def _split(part: _Part, separator: str, most: int = -1) -> list[_Part]:
-    """Splits at a separator outside quotes, at most `most` times."""
-    found: list[_Part] = []
-    start, index, quoted = 0, 0, False
-    while index < len(part.text) and len(found) != most:
-        char = part.text[index]
-        if quoted and char == "\\":
-            index += 2
-            continue
-        quoted ^= char == '"'
-        if not quoted and part.text.startswith(separator, index):
-            found.append(_Part(part.text[start:index], part.offset + start))
-            index += len(separator)
-            start = index
-            continue
-        index += 1
-    return [*found, _Part(part.text[start:], part.offset + start)]

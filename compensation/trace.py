@@ -57,7 +57,10 @@ class RewardStep:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Everything that led to one decision. All values are texts, so JSON and back loses nothing."""
+    """Everything that led to one decision. All values are texts, so JSON and back loses nothing.
+
+    `settled`: how layers, caps, others' credits, the account and earlier releases changed what the rules give.
+    """
 
     policy: str
     title: str
@@ -70,6 +73,7 @@ class Trace:
     text: str | None
     outcome: str
     reason: str | None
+    settled: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object of strings, numbers of rules, lists and nulls."""
@@ -90,6 +94,7 @@ class Trace:
             text=data["text"],
             outcome=data["outcome"],
             reason=data["reason"],
+            settled=tuple(data.get("settled", ())),
         )
 
     def explain(self) -> list[str]:
@@ -99,6 +104,7 @@ class Trace:
         said += [f"{p.name}: {p.said}, in force since {p.since} (source: {p.source})." for p in self.parameters]
         said += [_decision_said(step) for step in self.decisions]
         said += [_reward_said(step) for step in self.rewards]
+        said += [f"{sentence}." for sentence in self.settled]
         said.append({"entitled": "The customer is owed this.", "nothing": "Nothing is owed."}.get(self.outcome, ""))
         if self.outcome == "undetermined":
             said[-1] = f"What is owed cannot be determined: {self.reason}."

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from compensation.models import Case
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from compensation.models import Case, CaseSummary
 from compensation.queries import Books
 from foundation.money import Money
 
@@ -14,8 +18,22 @@ def case_in_words(case: Case) -> str:
     return ", ".join(reward_in_words(reward) for reward in case.rewards)
 
 
-def reward_in_words(reward: dict[str, object]) -> str:
-    """A reward in a few words: its name and its amount or per cent."""
+def summary_in_words(summary: CaseSummary) -> str:
+    """What the lines of these cases get: the rewards by name and kind, or why they get none."""
+    if summary.outcome != "entitled":
+        return f"{summary.outcome}{': ' + summary.reason if summary.reason else ''}"
+    return ", ".join(summary.rewards)
+
+
+def reward_in_words(reward: Mapping[str, object]) -> str:
+    """A reward in a few words: its name and its amount, per cent or quantity; of a choice its options."""
+    if reward.get("options"):
+        options: Any = reward["options"]
+        return f"{reward['name']}: {' or '.join(map(reward_in_words, options))}"
+    if reward.get("quantity") is not None:
+        return f"{reward['name']} {float(Fraction(str(reward['quantity']))):g} {reward.get('unit') or ''}".strip()
+    if reward.get("ceiling_minor") is not None:
+        return f"{reward['name']} up to {Money(int(str(reward['ceiling_minor'])), str(reward['currency']))}"
     if reward["amount_minor"] is not None:
         return f"{reward['name']} {Money(int(str(reward['amount_minor'])), str(reward['currency']))}"
     return f"{reward['name']} {reward['percent']} %" if reward["percent"] else str(reward["name"])

@@ -86,10 +86,11 @@ ROLES: dict[str, frozenset[str]] = {
             "assessments.read",
             "assessments.approve",
             "assessments.release",
+            "offers.write",
             "deliveries.read",
         }
     ),
-    "care": frozenset({"incidents.read", "people.read", "assessments.read", "declarations.write"}),
+    "care": frozenset({"incidents.read", "people.read", "assessments.read", "declarations.write", "offers.write"}),
     "delivery": frozenset({"incidents.read", "assessments.read", "deliveries.read", "deliveries.write"}),
     "auditor": frozenset(
         {

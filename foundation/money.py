@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from babel.core import UnknownLocaleError
 from babel.numbers import format_currency, get_currency_precision, list_currencies
@@ -45,6 +46,7 @@ class Money:
             return str(self)
 
 
+@lru_cache(maxsize=512)
 def exponent(currency: str) -> int:
     """Digits of the minor unit by ISO 4217: GBP 2, JPY 0, KWD 3."""
     return int(get_currency_precision(currency))

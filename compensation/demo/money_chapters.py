@@ -11,14 +11,15 @@ from typing import Any
 from compensation import approval, assessment, credits, policies, queries
 from compensation.demo import world
 from compensation.demo.stage import Stage
+from compensation.kept_cases import list_summaries
 from compensation.ledger import record_confirmations
 from compensation.models import AssessmentState
-from compensation.words import books_lines, case_in_words
+from compensation.words import books_lines, case_in_words, summary_in_words
 from foundation import clock
 from foundation.errors import RefusedError
 from foundation.money import Money
 from notify.queries import count_deliveries
-from notify.registry import make_carriers, make_spool
+from notify.registry import make_carriers, make_routing, make_spool
 from notify.worker import run_worker
 from outage.impact import measure_impact
 from outage.incidents import get_incident
@@ -42,7 +43,10 @@ def decide(stage: Stage, incident: str, run_id: int) -> str:
     with clock.moved_to(world.DECIDED_AT):
         ref = propose_and_approve(stage, incident, run_id)
     with clock.moved_to(world.RELEASED_AT), stage.watched("credits and deliveries") as tell:
-        released = credits.release_credits(stage.app.database, stage.app.store, ref, actor="omar", progress=tell)
+        routing = make_routing(stage.app.settings)
+        released = credits.release_credits(
+            stage.app.database, stage.app.store, ref, actor="omar", routing=routing, progress=tell
+        )
     amount = Money(released.amount_minor, released.assessment.currency)
     said = "released" if released.is_new else "was released before, nothing changed"
     stage.say(f"{ref} {said}: {released.credits:,} credits of {amount}, {released.texts:,} texts")
@@ -74,6 +78,11 @@ def show_cases(stage: Stage, ref: str, *, is_new: bool) -> None:
     for case in cases:
         rewards[case_in_words(case)] += case.lines
         costs[case_in_words(case)] += case.lines * case.cost_minor
+    with stage.app.database.reading() as session:
+        for summary in list_summaries(session, view.assessment.id):
+            words = summary_in_words(summary)
+            rewards[words] += summary.lines
+            costs[words] += summary.cost_minor
     for words, lines in rewards.most_common(MOST_REWARDS):
         stage.say(f"  {lines:>9,} lines  {words:<58} {Money(costs[words], currency)!s:>18}")
     if len(rewards) > MOST_REWARDS:

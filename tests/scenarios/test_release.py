@@ -148,12 +148,15 @@ def test_cases_that_the_snapshots_no_longer_give_stop_the_release(world: World) 
     assert rows(world.app.database) == (0, 0, 0)
 
 
-def test_one_incident_is_released_once_per_policy_whatever_is_assessed_anew(world: World) -> None:
+def test_a_second_release_credits_only_what_is_more_than_the_first(world: World) -> None:
     first = decide(world)
     release(world, first)
     with world.app.database.transaction() as session:
+        paid = session.scalars(select(Credit).where(Credit.reward == "July credit").order_by(Credit.id)).first()
+        assert paid is not None
         # A customer base that changed makes a new run, and so a new assessment.
-        session.execute(update(Subscriber).where(Subscriber.id == 1).values(fee_service_minor=99))
+        fee = (paid.amount_minor or 0) * 10 + 500
+        session.execute(update(Subscriber).where(Subscriber.id == paid.subscriber_id).values(fee_service_minor=fee))
         from outage.inventory import raise_version
 
         raise_version(session, "base")
@@ -162,9 +165,13 @@ def test_one_incident_is_released_once_per_policy_whatever_is_assessed_anew(worl
     second = decide(World(world.app, world.incident, measured.run.id))
     assert second != first
     before = rows(world.app.database)
-    with pytest.raises(RefusedError, match="released under"):
-        release(world, second)
-    assert rows(world.app.database) == before
+    released = release(world, second)
+    assert (released.credits, released.amount_minor, released.texts) == (1, 50, 1)
+    assert rows(world.app.database) == (before[0] + 1, before[1] + 1, before[2] + 2)
+    with world.app.database.reading() as session:
+        more = session.scalars(select(Credit).order_by(Credit.id.desc())).first()
+        assert more is not None
+        assert (more.key, more.amount_minor) == (f"{paid.key}:r2", 50)
 
 
 def test_a_policy_is_not_applied_to_an_outage_of_another_day(world: World) -> None:

@@ -217,11 +217,26 @@ def test_every_kind_of_reward_can_be_written():
         "valid from": "2024-01-01",
         "valid to": "2024-02-01",
         "pays on": "a bill",
+        "days": "2",
+        "quantity": "5",
+        "unit": "GB",
+        "stacking": "adds",
+        "cost": "0.50",
+        "services": "data",
+        "product": "a bolt-on",
+        "codes": "summer",
+        "fee": "termination",
+        "ceiling": "20.00",
+        "pays as": "bill_credit",
+        "default": "sorry",
+        "default after": "14",
     }
     for kind in KINDS.values():
-        fields = "".join(f"    {field.name}: {values[field.name]}\n" for field in kind.fields)
-        text = POLICY.split("  - name: credit\n", maxsplit=1)[0] + f"  - name: it\n    kind: {kind.name}\n{fields}"
-        assert load_policy(text).rewards[0].kind is kind
+        fields = "".join(f"    {field.name}: {values[field.name]}\n" for field in kind.fields if field.name in values)
+        options = "    options: [sorry]\n" if kind.name == "choice" else ""
+        head = POLICY.split("  - name: credit\n", maxsplit=1)[0] + "  - {name: sorry, kind: apology}\n"
+        document = load_policy(f"{head}  - name: it\n    kind: {kind.name}\n{fields}{options}")
+        assert document.rewards[1].kind is kind
 
 
 def test_a_text_that_lost_its_quotes_to_yaml_is_recognised():

@@ -20,6 +20,10 @@ REALISTIC = {
     "bonus": "10%",
     "bonus_from": "1 September 2012",
     "bonus_until": "30 September 2012",
+    "given": "£3.00 credit and 5 GB of data until 30 September 2012",
+    "benefits": "5 GB of data until 30 September 2012",
+    "offer": "£3.00 credit or 5 GB of data until 30 September 2012",
+    "offer_until": "30 September 2012",
     "code": "ABC234",
 }
 
@@ -94,7 +98,17 @@ def test_ready_texts_are_filled_within_gsm7_and_say_whom_when_and_how_to_check(n
 
 
 @pytest.mark.parametrize(
-    "name", ["credit_and_voucher", "bonus_and_voucher", "voucher_only", "credit_only", "bonus_only"]
+    "name",
+    [
+        "credit_and_voucher",
+        "bonus_and_voucher",
+        "voucher_only",
+        "credit_only",
+        "bonus_only",
+        "correction",
+        "given_only",
+        "offer_open",
+    ],
 )
 def test_every_ready_text_is_there_in_three_languages(name):
     assert {language for other, language in READY_TEXTS if other == name} == {"en", "es", "de"}
