@@ -21,6 +21,16 @@ def now() -> datetime:
     return (datetime.now(UTC) + _offset).replace(microsecond=0)
 
 
+def now_microseconds() -> int:
+    """The present in microseconds since 1970, for paces; `now()` for everything else."""
+    return int((datetime.now(UTC) + _offset).timestamp() * 1_000_000)
+
+
+def shift_seconds() -> float:
+    """By how many seconds this process's time was moved from the true one; 0 outside replays and tests."""
+    return _offset.total_seconds()
+
+
 def monotonic() -> float:
     """Seconds of a clock that never goes back, for measuring durations only."""
     return time.monotonic()

@@ -5,20 +5,27 @@ from __future__ import annotations
 import contextlib
 import enum
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
     BigInteger,
+    ColumnElement,
+    Double,
     Engine,
     Enum,
     Integer,
     MetaData,
     String,
+    cast,
     create_engine,
     event,
+    func,
+    literal,
     make_url,
+    select,
+    type_coerce,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -109,6 +116,25 @@ def insert_ignoring(session: Session, model: type[Base]) -> Any:
     """`INSERT ... ON CONFLICT DO NOTHING` for the session's database."""
     dialect = session.get_bind().dialect.name
     return (postgresql if dialect == "postgresql" else sqlite).insert(model).on_conflict_do_nothing()
+
+
+def database_now(session: Session, plus_seconds: int = 0) -> ColumnElement[datetime]:
+    """The present by the database's clock, as an expression: leases of many machines must not hang on each one's own.
+
+    SQLite has no clock but the machine's. A moved clock (`clock.moved_to`) moves this one by as much.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        return literal(clock.now() + timedelta(seconds=plus_seconds), Instant)
+    moved = func.extract("epoch", func.statement_timestamp()) + cast(clock.shift_seconds(), Double)
+    return type_coerce(cast(func.floor(moved), BigInteger) + plus_seconds, Instant)
+
+
+def database_microseconds(session: Session) -> int:
+    """The present by the same clock in microseconds since 1970, read anew at each call, also within a transaction."""
+    if session.get_bind().dialect.name != "postgresql":
+        return clock.now_microseconds()
+    seconds = func.extract("epoch", func.clock_timestamp()) + cast(clock.shift_seconds(), Double)
+    return session.execute(select(cast(func.floor(seconds * 1_000_000), BigInteger))).scalar_one()
 
 
 class Database:

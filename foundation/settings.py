@@ -110,6 +110,18 @@ ADAPTERS: tuple[Setting, ...] = (
         "Systems that credits are posted to; the first is used where nothing else is chosen",
         "book, tmf654 and adjustment_file, separated by commas",
     ),
+    Setting(
+        "OUTAGE_POSTING_ROUTES",
+        "",
+        "Which account system carries which credit (docs/delivery.md); empty: the first that can carry its kind",
+        "routes such as kind=bill_credit: adjustment_file; *: book, by kind, payment and brand",
+    ),
+    Setting(
+        "OUTAGE_TEXT_ROUTES",
+        "",
+        "Which channels a text takes, one after the other (docs/delivery.md); empty: all, in their order",
+        "routes such as purpose=service: smpp email; *: twilio, by purpose and brand",
+    ),
     Setting("OUTAGE_TWILIO_ACCOUNT", "", "Twilio: the account", "an account SID, AC..."),
     Setting(
         "OUTAGE_TWILIO_TOKEN",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import enum
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from notify.models import DeliveryKind, DeliveryState
@@ -11,7 +14,10 @@ from notify.models import DeliveryKind, DeliveryState
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One attempt at one delivery. `body` is the finished text of a message, empty for a posting."""
+    """One attempt at one delivery. `body` is the finished text of a message, empty for a posting.
+
+    After `expires_at` it must not arrive: a carrier that can says so to its provider (a validity period).
+    """
 
     delivery_id: int
     key: str
@@ -22,6 +28,21 @@ class Outgoing:
     amount_minor: int | None = None
     currency: str | None = None
     body: str = ""
+    campaign: str = ""
+    expires_at: datetime | None = None
+
+
+class Trouble(enum.StrEnum):
+    """What an outcome says beyond its own row.
+
+    `throttled`: the provider took nothing and wants less at a time; the sender slows down and recovers by itself.
+    `refused_all`: it takes nothing from us at all (credentials, account closed); the sender halts until a person
+    lets it go on. `opted_out`: the recipient wants no texts; the address is suppressed from now on.
+    """
+
+    THROTTLED = "throttled"
+    REFUSED_ALL = "refused_all"
+    OPTED_OUT = "opted_out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +51,15 @@ class Outcome:
 
     `delivered` and `accepted`: it is there. `failed`: it is not there and never will be. `pending`: this attempt
     certainly did not and (see `Promises`) will not take effect, so it may be tried again. `unknown`: nobody can tell.
+    `reason` is the provider's words, the same for the same cause: failures are counted by it. `retry_after_seconds`
+    is what a throttling provider asked for.
     """
 
     state: DeliveryState
     provider_ref: str | None = None
     reason: str | None = None
+    trouble: Trouble | None = None
+    retry_after_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +68,15 @@ class Promises:
 
     `idempotent`: the same key takes effect once however often it is sent. `can_be_asked`: `ask` answers.
     `fences`: an attempt that `ask` did not find is refused from then on, even if its request is still under way.
-    `ask_after_seconds`: how long after it became unknown an attempt can first be asked about.
+    `ask_after_seconds`: how long after it became unknown an attempt can first be asked about. `receipt_hours`: within
+    this time what was accepted gets its receipt; None when no receipts come and `accepted` is all we shall know.
     """
 
     idempotent: bool
     can_be_asked: bool
     fences: bool
     ask_after_seconds: int = 0
+    receipt_hours: int | None = None
 
     @property
     def may_send_again(self) -> bool:
@@ -57,12 +84,40 @@ class Promises:
         return self.idempotent or self.fences
 
 
-class CarrierError(Exception):
-    """The call failed as a whole. With `nothing_sent` no row of it left; otherwise all of them are unknown."""
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a carrier wants to be used.
 
-    def __init__(self, reason: str, *, nothing_sent: bool = False) -> None:
+    `sender`: whose pace is limited (a number, a bind, an account), shared by all workers; empty means the channel's
+    name. `rows_per_second` and `burst`: its first pace, which staff may change; None means as fast as it goes.
+    `lanes`: how many `send` calls a worker makes at once, each with at most `in_flight / lanes` rows, so that one
+    call's rows are on their way while another's outcomes are written.
+    """
+
+    sender: str = ""
+    rows_per_second: float | None = None
+    burst: int = 1
+    lanes: int = 1
+
+
+class CarrierError(Exception):
+    """The call failed as a whole. With `nothing_sent` no row of it left; otherwise all of them are unknown.
+
+    `trouble` as in `Outcome`, where it concerns the sender; only together with `nothing_sent`.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        nothing_sent: bool = False,
+        trouble: Trouble | None = None,
+        retry_after_seconds: int | None = None,
+    ) -> None:
         self.reason = reason
         self.nothing_sent = nothing_sent
+        self.trouble = trouble
+        self.retry_after_seconds = retry_after_seconds
         super().__init__(reason)
 
 
@@ -76,7 +131,12 @@ class Carrier(Protocol):
 
     @property
     def in_flight(self) -> int:
-        """The most rows given to one `send`, and so the most that a killed worker leaves unknown."""
+        """The most rows of one worker that are on their way at once, and so the most that its death leaves unknown."""
+        ...
+
+    @property
+    def manner(self) -> Manner:
+        """Its pace and how many calls it takes at once; calls of several lanes come from several threads."""
         ...
 
     @property
@@ -94,3 +154,28 @@ class Carrier(Protocol):
         Raises CarrierError when it cannot be asked now.
         """
         ...
+
+
+def send_each(
+    threads: ThreadPoolExecutor, batch: Sequence[Outgoing], send_one: Callable[[Outgoing], Outcome]
+) -> list[Outcome]:
+    """`send` for carriers that take one row per request: the rows of a batch at once, in the adapter's own threads.
+
+    An exception that `send_one` lets through leaves its own row unknown, not the batch.
+    """
+
+    def guarded(row: Outgoing) -> Outcome:
+        try:
+            return send_one(row)
+        except CarrierError as error:
+            return outcome_of_error(error)
+        except Exception as error:  # nobody can tell whether the request had left
+            return Outcome(DeliveryState.UNKNOWN, None, f"the adapter broke: {type(error).__name__}")
+
+    return list(threads.map(guarded, batch))
+
+
+def outcome_of_error(error: CarrierError) -> Outcome:
+    """What a failed call means for each row that was in it."""
+    state = DeliveryState.PENDING if error.nothing_sent else DeliveryState.UNKNOWN
+    return Outcome(state, None, error.reason, error.trouble, error.retry_after_seconds)

@@ -1,19 +1,25 @@
-"""Commands of delivery: the worker, where a campaign stands, the texts, the spool."""
+"""Commands of notify: the worker, deliveries, suppression, the texts, the spool."""
 
 from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
 
 from foundation.cli import staff_option
-from notify import delivery as deliveries
-from notify import queries, texts
-from notify.registry import make_carriers, make_spool
+from foundation.errors import InputError
+from notify import texts
+from notify.cli_delivery import delivery
+from notify.cli_suppression import suppression
+from notify.drained import DrainCounts
+from notify.registry import make_carriers, make_conduct, make_routing, make_spool
+from notify.rehearsal import send_rehearsal
 from notify.segments import count_parts, foreign_letters
+from notify.usable import UsableCarriers
 from notify.wording import check_body
 from notify.worker import run_worker
 
@@ -24,78 +30,50 @@ if TYPE_CHECKING:
 @click.command("worker")
 @click.option("--until-idle", is_flag=True, help="Stop when nothing is left to do soon, instead of waiting for more.")
 @click.option("--name", help="Name of this worker in the records; must be unique among living workers.")
+@click.option(
+    "--engine",
+    type=click.Choice(["table", "procrastinate"]),
+    default="table",
+    show_default=True,
+    help="Look for work in the records, or be woken by jobs of procrastinate (extra [scale], PostgreSQL).",
+)
 @click.pass_obj
-def worker(app: App, until_idle: bool, name: str | None) -> None:
+def worker(app: App, until_idle: bool, name: str | None, engine: str) -> None:
     """Post credits and send texts. Stops after the batch in hand on SIGTERM or Ctrl-C; may be killed at any time.
 
     \b
     Examples:
       outage worker
       outage worker --until-idle
+      outage worker --engine procrastinate
     """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    counts = run_worker(
-        app.database,
-        make_carriers(app.settings, app.database),
-        lease_seconds=app.settings.lease_seconds,
-        batch=app.settings.batch,
-        stop=stop,
-        until_idle=until_idle,
-        name=name,
-    )
+    carriers = make_carriers(app.settings, app.database)
+    with UsableCarriers(carriers, app.database, app.settings.data) as usable:
+        counts = _runner(engine)(
+            app.database,
+            usable,
+            lease_seconds=app.settings.lease_seconds,
+            batch=app.settings.batch,
+            stop=stop,
+            until_idle=until_idle,
+            name=name,
+            conduct=make_conduct(app.settings),
+        )
     app.console.print(_summary(counts))
 
 
-@click.group("delivery")
-def delivery() -> None:
-    """Deliveries: where a campaign stands, and taking up what dead workers left."""
-
-
-@delivery.command("status")
-@click.argument("campaign")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
-@click.pass_obj
-def status(app: App, campaign: str, as_json: bool) -> None:
-    """Count a campaign's postings and messages by state.
-
-    \b
-    Example:
-      outage delivery status AS-2026-00001
-    """
-    with app.database.reading() as session:
-        counts = queries.campaign_counts(session, campaign)
-        amounts = queries.campaign_amounts(session, campaign)
-        waiting = queries.count_waiting(session, campaign)
-    if as_json:
-        app.print_json({"campaign": campaign, "counts": counts, "amounts_minor": amounts, "waiting": waiting})
-        return
-    if not counts:
-        app.console.print(f"{campaign}: nothing was enqueued")
-        return
-    table = Table("kind", "state", "rows", title=campaign)
-    for kind, states in sorted(counts.items()):
-        for state, count in sorted(states.items()):
-            table.add_row(kind, state, f"{count:,}")
-    app.console.print(table)
-    app.console.print(f"{waiting:,} messages wait for their postings")
-
-
-@delivery.command("recover")
-@click.pass_obj
-def recover(app: App) -> None:
-    """Take up what dead workers left, as every worker does by itself."""
-    requeued, unknown = deliveries.recover(app.database)
-    app.console.print(f"{requeued:,} claims put back, {unknown:,} attempts are now unknown")
-
-
-@delivery.command("settle")
-@click.pass_obj
-def settle(app: App) -> None:
-    """Ask the carriers about unknown attempts, as every worker does by itself."""
-    counts = deliveries.settle_unknown(app.database, make_carriers(app.settings, app.database))
-    app.console.print(f"{counts.settled:,} settled: {counts.delivered:,} were there, {counts.put_back:,} go again")
+def _runner(engine: str) -> Callable[..., DrainCounts]:
+    if engine == "table":
+        return run_worker
+    try:
+        from notify.scale import run_scaled
+    except ModuleNotFoundError as error:
+        accepted = "this package installed with its extra [scale]"
+        raise InputError("procrastinate is not installed", where="--engine", accepted=accepted) from error
+    return run_scaled
 
 
 @click.group("text")
@@ -119,9 +97,10 @@ def list_texts(app: App) -> None:
 @click.argument("name")
 @click.argument("language")
 @click.argument("body")
+@click.option("--allow-links", is_flag=True, help="Let this text have a link; without it none is ever sent.")
 @staff_option
 @click.pass_obj
-def save(app: App, name: str, language: str, body: str, actor: str) -> None:
+def save(app: App, name: str, language: str, body: str, allow_links: bool, actor: str) -> None:
     """Save a new version of a text, unless it is the current one already.
 
     \b
@@ -130,7 +109,7 @@ def save(app: App, name: str, language: str, body: str, actor: str) -> None:
     """
     author = app.staff(actor, "policies.write")
     with app.database.transaction() as session:
-        version = texts.save_text(session, name, language, body, author=author)
+        version = texts.save_text(session, name, language, body, author=author, allow_links=allow_links)
     app.console.print(f"{version.name} ({version.language}): current version is {version.number}")
 
 
@@ -143,6 +122,26 @@ def install_ready(app: App, actor: str) -> None:
     with app.database.transaction() as session:
         saved = texts.install_ready_texts(session, author)
     app.console.print(f"{saved} texts saved" if saved else "all there already, nothing changed")
+
+
+@text.command("send-test")
+@click.argument("name")
+@click.option("--to", required=True, help="Your own number, as +447700900123, or e-mail address.")
+@click.option("--language", default=texts.FALLBACK_LANGUAGE, show_default=True)
+@staff_option
+@click.pass_obj
+def send_test(app: App, name: str, to: str, language: str, actor: str) -> None:
+    """Send one copy of a text with made-up values to yourself.
+
+    \b
+    Example:
+      outage text send-test credit_only --to +447700900123 --language de --as mary
+    """
+    author = app.staff(actor, "policies.write")
+    routing = make_routing(app.settings)
+    with app.database.transaction() as session:
+        key = send_rehearsal(session, name, language, to, routing=routing, actor=author)
+    app.console.print(f"{name} is on its way as {key}")
 
 
 @text.command("preview")
@@ -181,10 +180,10 @@ def list_spool(app: App, search: str, limit: int) -> None:
     app.console.print(f"{taken.count(search):,} texts, {len(taken.doubles()):,} keys texted twice")
 
 
-commands: list[click.Command] = [worker, delivery, text, spool]
+commands: list[click.Command] = [worker, delivery, suppression, text, spool]
 
 
-def _summary(counts: deliveries.DrainCounts) -> str:
+def _summary(counts: DrainCounts) -> str:
     return (
         f"{counts.delivered:,} delivered, {counts.failed:,} failed, {counts.unknown:,} unknown, "
         f"{counts.put_back:,} put back, {counts.released:,} texts released by their credits"

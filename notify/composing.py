@@ -20,15 +20,15 @@ from sqlalchemy.orm import Session
 from foundation.errors import InputError
 from foundation.money import Money
 from notify import texts
-from notify.models import DeliveryKind, DeliveryState, TextVersion
+from notify.models import DELIVERIES, DeliveryKind, DeliveryState, TextVersion
 from notify.phrases import bill_in_words, date_in_words, locale_of
-from notify.transitions import DELIVERIES
+from notify.reward_words import rewards_in_words
 from notify.wording import render
 
 _CREDIT_KINDS = ("bill_credit", "balance_credit")
 # Where `{pays_on}` is taken from when several rewards say it.
 _KINDS = (*_CREDIT_KINDS, "top_up_bonus", "voucher")
-_FROM_POSTINGS = frozenset({"credit", "voucher", "bonus", "code"})
+_FROM_POSTINGS = frozenset({"credit", "voucher", "bonus", "code", "given", "benefits", "offer", "offer_until"})
 
 
 @dataclass(frozen=True)
@@ -48,18 +48,31 @@ def compose_messages(session: Session, rows: Sequence[Row[Any]]) -> Composed:
         try:
             version = _find_text(session, row.payload, found)
             given = row.payload.get("values", {})
-            values = message_values(row.group_key, version.language, given, postings[row.group_key])
-            bodies[row.id] = render(version.body, values, version.placeholders)
+            offers = row.payload.get("offers", ())
+            confirmed, wanted = postings[row.group_key], version.placeholders
+            values = row.payload.get("sample") or message_values(
+                row.group_key, version.language, given, confirmed, offers, wanted=wanted
+            )
+            bodies[row.id] = render(version.body, values, wanted, allow_links=version.allows_links)
         except InputError as error:
             reasons[row.id] = f"not sent: {error.message}"
     return Composed(bodies, reasons)
 
 
 def message_values(
-    group_key: str, language: str, given: Mapping[str, Any], postings: Collection[Row[Any]]
+    group_key: str,
+    language: str,
+    given: Mapping[str, Any],
+    postings: Collection[Row[Any]],
+    offers: Sequence[Mapping[str, Any]] = (),
+    *,
+    wanted: Collection[str] | None = None,
 ) -> dict[str, str]:
     """The values of all placeholders of a message: amounts from its confirmed postings, the rest as given.
 
+    Of `given`, `benefits` and `offer` only those that are `wanted`, if that is said: to word rewards takes time.
+
+    `offers` are the rewards that wait for an answer; of those nothing is confirmed, so a text says them as offers.
     Dates in ISO form are written as people of that language write them. A sum over two currencies has no value.
     """
     values = {name: date_in_words(str(value), language) for name, value in given.items() if value is not None}
@@ -71,12 +84,32 @@ def message_values(
     values["credit"] = _sum(language, [row for kind in _CREDIT_KINDS for row in by_kind[kind]])
     values["voucher"] = _sum(language, by_kind["voucher"])
     values["bonus"] = " + ".join(_percent(row.payload.get("percent"), language) for row in by_kind["top_up_bonus"])
+    said = [(row.payload, row.amount_minor, row.currency) for row in postings]
+    if wanted is None or "given" in wanted:
+        values["given"] = rewards_in_words(said, language)
+    if wanted is None or "benefits" in wanted:
+        others = [one for one in said if one[0].get("kind") not in _CREDIT_KINDS]
+        values["benefits"] = rewards_in_words(others, language)
+    if offers or wanted is None:
+        values.update(_offered(offers, language))
     values["code"] = public_code(group_key)
     values.update(_window("voucher", by_kind["voucher"], language))
     values.update(_window("bonus", by_kind["top_up_bonus"], language))
     pays_on = [row.payload["pays_on"] for kind in _KINDS for row in by_kind[kind] if row.payload.get("pays_on")]
     if pays_on:
         values["pays_on"] = bill_in_words(pays_on[0], language)
+    return values
+
+
+def _offered(offers: Sequence[Mapping[str, Any]], language: str) -> dict[str, str]:
+    """What may be chosen from, in words, and until when; a choice says its options."""
+    alternatives = [option for offer in offers for option in offer.get("options", (offer,))]
+    said = [(one, one.get("amount_minor"), one.get("currency")) for one in alternatives]
+    values = {"offer": rewards_in_words(said, language, either=True)}
+    ends = [offer["valid_to"] for offer in offers if offer.get("valid_to")]
+    if ends:
+        last = date.fromisoformat(min(ends)) - timedelta(days=1)
+        values["offer_until"] = date_in_words(last.isoformat(), language)
     return values
 
 

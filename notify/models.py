@@ -1,4 +1,4 @@
-"""Records of what was to be carried outside: deliveries, their attempts, texts, and the account book."""
+"""Records of what was to be carried outside: deliveries, attempts, receipts, campaigns, texts, the account book."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import enum
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, SmallInteger, String, Table, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from foundation.db import Base, Document, Instant, Key, choice
+
+# The waves of a campaign, by the part of its rows that has gone when each is done, in per cent.
+WAVES = (1, 3, 10, 30, 100)
+LAST_WAVE = len(WAVES) - 1
 
 
 class DeliveryKind(enum.StrEnum):
@@ -33,34 +37,66 @@ class DeliveryState(enum.StrEnum):
     SUPPRESSED = "suppressed"
 
 
+class Purpose(enum.StrEnum):
+    """What a message is for, by which recipients may refuse it. A credit's text is `compensation`."""
+
+    SERVICE = "service"
+    COMPENSATION = "compensation"
+    MARKETING = "marketing"
+
+
+class Scope(enum.StrEnum):
+    """What a suppression covers: one purpose, or any text at all (the provider would refuse it)."""
+
+    ANY = "any"
+    SERVICE = "service"
+    COMPENSATION = "compensation"
+    MARKETING = "marketing"
+
+
+class CampaignState(enum.StrEnum):
+    """running <-> paused (by a person); stopped (by itself, on failures) -> running; aborted for ever."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    ABORTED = "aborted"
+
+
+def _partial(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(where))
+
+
 class Delivery(Base):
     """One text to one address or one credit to one account, unique on its business key.
 
     `address` is an MSISDN for a message, an account reference for a posting. Deliveries of one `group_key` belong
     together: a message with `waiting` set is held until every posting of its group is delivered (confirmed).
-    `payload` of a posting: see `notify.accounts`; of a message: text name, language, values.
+    `payload` of a posting: see `notify.accounts`; of a message: text name, language, values, and `fallback`
+    (channel and address to take when `hold_until` comes before what it is held for).
+    `hold`: None, `time` (until `not_before`), or the condition it waits for, such as `service:SITE-4`.
+    `wave`: which wave of its campaign it belongs to. `zone`: the recipient's, for quiet hours.
+    `lease_until`: the lease of claims and attempts; when to ask about an unknown; when an accepted's receipt is due.
     `attempt` counts attempts begun; `reason` says why it stands where it stands.
     """
 
     __tablename__ = "deliveries"
     __table_args__ = (
-        Index(
+        _partial(
             "ix_deliveries_claimable",
-            "kind",
-            "priority",
-            "id",
-            postgresql_where=text("state = 'pending' AND NOT waiting"),
-            sqlite_where=text("state = 'pending' AND NOT waiting"),
+            *("campaign", "kind", "channel", "wave", "priority", "id"),
+            where="state = 'pending' AND NOT waiting AND hold IS NULL",
         ),
-        Index(
-            "ix_deliveries_in_flight",
-            "lease_until",
-            postgresql_where=text("state IN ('claimed', 'sending', 'unknown')"),
-            sqlite_where=text("state IN ('claimed', 'sending', 'unknown')"),
-        ),
+        _partial("ix_deliveries_in_flight", "lease_until", where="state IN ('claimed', 'sending', 'unknown')"),
+        _partial("ix_deliveries_receipt_due", "lease_until", where="state = 'accepted' AND lease_until IS NOT NULL"),
+        _partial("ix_deliveries_asleep", "not_before", where="state = 'pending' AND hold = 'time'"),
+        _partial("ix_deliveries_hold", "hold", where="state = 'pending' AND hold IS NOT NULL AND hold <> 'time'"),
+        _partial("ix_deliveries_hold_until", "hold_until", where="state = 'pending' AND hold_until IS NOT NULL"),
+        _partial("ix_deliveries_expiry", "expires_at", where="state = 'pending' AND expires_at IS NOT NULL"),
+        _partial("ix_deliveries_provider_ref", "provider_ref", where="provider_ref IS NOT NULL AND state = 'accepted'"),
         Index("ix_deliveries_group", "group_key"),
         Index("ix_deliveries_address", "address"),
-        Index("ix_deliveries_campaign_state", "campaign", "kind", "state"),
+        Index("ix_deliveries_campaign_state", "campaign", "kind", "state", "id"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -77,6 +113,14 @@ class Delivery(Base):
     waiting: Mapped[bool] = mapped_column(default=False)
     priority: Mapped[int] = mapped_column(default=100)
     not_before: Mapped[datetime | None] = mapped_column(Instant)
+    expires_at: Mapped[datetime | None] = mapped_column(Instant)
+    hold: Mapped[str | None] = mapped_column(String(128))
+    hold_until: Mapped[datetime | None] = mapped_column(Instant)
+    wave: Mapped[int] = mapped_column(SmallInteger, default=LAST_WAVE)
+    purpose: Mapped[Purpose | None] = mapped_column(choice(Purpose))
+    statutory: Mapped[bool] = mapped_column(default=False)
+    any_hour: Mapped[bool] = mapped_column(default=False)
+    zone: Mapped[str | None] = mapped_column(String(64))
     attempt: Mapped[int] = mapped_column(default=0)
     lease_until: Mapped[datetime | None] = mapped_column(Instant)
     worker: Mapped[str | None] = mapped_column(String(64))
@@ -102,8 +146,156 @@ class Attempt(Base):
     detail: Mapped[str | None] = mapped_column(Text)
 
 
+class Receipt(Base):
+    """What a provider said later about an attempt: never changed, but for when it was applied.
+
+    `fingerprint` is the same for a repetition of the same receipt. `applied_at` is None while no delivery is known to
+    belong to it (it came before the response of the send); `moved` says whether it changed the delivery.
+    """
+
+    __tablename__ = "receipts"
+    __table_args__ = (
+        Index("ix_receipts_delivery", "delivery_id"),
+        _partial("ix_receipts_unapplied", "channel", "provider_ref", where="applied_at IS NULL"),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
+    channel: Mapped[str] = mapped_column(String(32))
+    provider_ref: Mapped[str | None] = mapped_column(String(128))
+    delivery_id: Mapped[int | None]
+    attempt: Mapped[int | None]
+    state: Mapped[DeliveryState] = mapped_column(choice(DeliveryState))
+    provider_status: Mapped[str | None] = mapped_column(String(64))
+    reason: Mapped[str | None] = mapped_column(Text)
+    said_at: Mapped[datetime | None] = mapped_column(Instant)
+    received_at: Mapped[datetime] = mapped_column(Instant)
+    applied_at: Mapped[datetime | None] = mapped_column(Instant)
+    moved: Mapped[bool] = mapped_column(default=False)
+
+
+class Campaign(Base):
+    """The deliveries of one release or notice: how it starts, what stops it, and whether it runs.
+
+    Of each kind at least `canary_rows` and `canary_percent` go first; more than `failure_percent` of bad outcomes
+    stop it; `ceiling` is the most rows it may ever have. The lower `priority` goes first.
+    """
+
+    __tablename__ = "campaigns"
+
+    campaign: Mapped[str] = mapped_column(String(64), primary_key=True)
+    state: Mapped[CampaignState] = mapped_column(choice(CampaignState))
+    reason: Mapped[str | None] = mapped_column(Text)
+    priority: Mapped[int]
+    canary_percent: Mapped[int]
+    canary_rows: Mapped[int]
+    failure_percent: Mapped[int]
+    ceiling: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    changed_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Gate(Base):
+    """How far one kind of a campaign's deliveries is open: rows of waves up to `open_wave` may go.
+
+    `checked` and `checked_bad` are the outcomes counted when the failures were last judged.
+    """
+
+    __tablename__ = "campaign_gates"
+
+    campaign: Mapped[str] = mapped_column(ForeignKey("campaigns.campaign"), primary_key=True)
+    kind: Mapped[DeliveryKind] = mapped_column(choice(DeliveryKind), primary_key=True)
+    open_wave: Mapped[int] = mapped_column(SmallInteger)
+    opened_at: Mapped[datetime] = mapped_column(Instant)
+    checked: Mapped[int] = mapped_column(default=0)
+    checked_bad: Mapped[int] = mapped_column(default=0)
+
+
+class DeliveryCount(Base):
+    """Changes of how many deliveries stand where, appended by whoever changes them and folded now and then.
+
+    Nobody ever waits for a counter: sums over this table are the counts. `standing` is a delivery's state, with
+    `claimed` and `sending` counted as pending, and pending ones apart that wait for a credit or are held.
+    """
+
+    __tablename__ = "delivery_counts"
+    __table_args__ = (
+        Index("ix_delivery_counts_campaign", "campaign"),
+        _partial("ix_delivery_counts_pending", "campaign", "kind", "channel", where="standing = 'pending'"),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    campaign: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[DeliveryKind] = mapped_column(choice(DeliveryKind))
+    channel: Mapped[str] = mapped_column(String(32))
+    wave: Mapped[int] = mapped_column(SmallInteger)
+    standing: Mapped[str] = mapped_column(String(32))
+    currency: Mapped[str | None] = mapped_column(String(3))
+    rows: Mapped[int]
+    amount_minor: Mapped[int]
+
+
+class Sender(Base):
+    """One token bucket: a sender's pace, shared by all workers, by the database's clock.
+
+    `tokens` in millionths of a row and `refilled_at` in microseconds since 1970; `rate` in rows per thousand seconds,
+    None without limit. `slow_rate` is the pace after throttling at `slowed_at`, from which it recovers.
+    """
+
+    __tablename__ = "senders"
+
+    sender: Mapped[str] = mapped_column(String(128), primary_key=True)
+    rate: Mapped[int | None]
+    burst: Mapped[int]
+    tokens: Mapped[int]
+    refilled_at: Mapped[int]
+    slow_rate: Mapped[int | None]
+    slowed_at: Mapped[int | None]
+    blocked_until: Mapped[int | None]
+    halted_at: Mapped[datetime | None] = mapped_column(Instant)
+    halted_reason: Mapped[str | None] = mapped_column(Text)
+
+
+class AddressDay(Base):
+    """How many texts one address was sent on one day of its own zone."""
+
+    __tablename__ = "address_days"
+
+    address: Mapped[str] = mapped_column(String(128), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    texts: Mapped[int]
+
+
+class Suppression(Base):
+    """This address must not be texted, within a scope, and why; ended, never deleted."""
+
+    __tablename__ = "suppressions"
+    __table_args__ = (
+        Index(
+            "uq_suppressions_active",
+            *("address", "scope"),
+            unique=True,
+            postgresql_where=text("ended_at IS NULL"),
+            sqlite_where=text("ended_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    address: Mapped[str] = mapped_column(String(128))
+    scope: Mapped[Scope] = mapped_column(choice(Scope))
+    source: Mapped[str] = mapped_column(String(32))
+    reason: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(String(64))
+    since: Mapped[datetime] = mapped_column(Instant)
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    ended_by: Mapped[str | None] = mapped_column(String(64))
+
+
 class TextVersion(Base):
-    """A version of a customer text in a language; placeholders are declared, the body never edited afterwards."""
+    """A version of a customer text in a language; placeholders are declared, the body never edited afterwards.
+
+    Without `allows_links` a link in it, or in a value that fills it, keeps it from being sent.
+    """
 
     __tablename__ = "text_versions"
     __table_args__ = (UniqueConstraint("name", "language", "number"),)
@@ -114,6 +306,7 @@ class TextVersion(Base):
     number: Mapped[int]
     body: Mapped[str] = mapped_column(Text)
     placeholders: Mapped[list[str]] = mapped_column(Document)
+    allows_links: Mapped[bool] = mapped_column(default=False, server_default=false())
     author: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(Instant)
 
@@ -149,3 +342,20 @@ class BookEntry(Base):
     valid_to: Mapped[date | None]
     used_at: Mapped[datetime | None] = mapped_column(Instant)
     booked_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class BookCount(Base):
+    """Changes of how many entries the book has and what they come to; sums over this table are the counts."""
+
+    __tablename__ = "book_counts"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    campaign: Mapped[str] = mapped_column(String(64), index=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    currency: Mapped[str | None] = mapped_column(String(3))
+    entries: Mapped[int]
+    amount_minor: Mapped[int]
+
+
+DELIVERIES: Table = Delivery.__table__  # type: ignore[assignment]  # declared as FromClause, is a Table
+ATTEMPTS: Table = Attempt.__table__  # type: ignore[assignment]

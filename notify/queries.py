@@ -4,43 +4,90 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, String, func, or_, select, text, type_coerce, union_all
 from sqlalchemy.orm import Session
 
 from foundation.errors import NotFoundError
+from notify.accounts.book_counts import count_book
 from notify.accounts.statements import BookTotal, Statement, statement, totals
-from notify.models import Attempt, Delivery, DeliveryKind, DeliveryState
+from notify.counters import HELD, WAITING, count_standings, list_standings
+from notify.models import Attempt, Campaign, Delivery, DeliveryKind, DeliveryState
+from notify.transitions import IN_FLIGHT
+
+_KIND, _STATE = type_coerce(Delivery.kind, String), type_coerce(Delivery.state, String)
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignTotal:
+    """Deliveries of one campaign that are in one state: rows, and minor units where there is a currency."""
+
+    campaign: str
+    kind: DeliveryKind
+    state: DeliveryState
+    currency: str | None
+    rows: int
+    amount_minor: int
 
 
 def campaign_counts(session: Session, campaign: str) -> dict[str, dict[str, int]]:
-    """Deliveries of a campaign by kind and state: `{"posting": {"delivered": 3}}`; the sum is what was enqueued."""
-    query = select(Delivery.kind, Delivery.state, func.count()).where(Delivery.campaign == campaign)
-    counts: dict[str, dict[str, int]] = defaultdict(dict)
-    for kind, state, count in session.execute(query.group_by(Delivery.kind, Delivery.state)):
-        counts[str(kind)][str(state)] = count
-    return dict(counts)
+    """Deliveries of a campaign by kind and state: `{"posting": {"delivered": 3}}`; the sum is what was enqueued.
+
+    From the counters; what is claimed or being sent just now is counted as it stands.
+    """
+    counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for one in count_standings(session, campaign):
+        counts[str(one.kind)][str(one.state)] += one.rows
+    moving = (
+        select(_KIND, _STATE, func.count())
+        .where(IN_FLIGHT, Delivery.state != DeliveryState.UNKNOWN, Delivery.campaign == campaign)
+        .group_by(Delivery.kind, Delivery.state)
+    )
+    for kind, state, rows in session.execute(moving):
+        counts[kind][state] += rows
+        counts[kind][str(DeliveryState.PENDING)] -= rows
+    return {kind: {state: rows for state, rows in states.items() if rows} for kind, states in counts.items()}
 
 
 def campaign_amounts(session: Session, campaign: str) -> dict[str, dict[str, int]]:
-    """Minor units of a campaign's postings by currency and state: `{"GBP": {"delivered": 900}}`."""
-    query = (
-        select(Delivery.currency, Delivery.state, func.sum(Delivery.amount_minor))
-        .where(Delivery.campaign == campaign, Delivery.kind == DeliveryKind.POSTING, Delivery.amount_minor.is_not(None))
-        .group_by(Delivery.currency, Delivery.state)
-    )
-    amounts: dict[str, dict[str, int]] = defaultdict(dict)
-    for currency, state, amount in session.execute(query):
-        amounts[str(currency)][str(state)] = int(amount or 0)
-    return dict(amounts)
+    """Minor units of a campaign's postings by currency and state: `{"GBP": {"delivered": 900}}`; from the counters."""
+    amounts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for one in count_standings(session, campaign):
+        if one.kind == DeliveryKind.POSTING and one.currency is not None:
+            amounts[one.currency][str(one.state)] += one.amount_minor
+    return {currency: dict(states) for currency, states in amounts.items()}
 
 
 def count_waiting(session: Session, campaign: str) -> int:
     """Messages of a campaign that are held until their postings are confirmed."""
-    query = select(func.count()).where(
-        Delivery.campaign == campaign, Delivery.state == DeliveryState.PENDING, Delivery.waiting
-    )
-    return session.scalar(query) or 0
+    return sum(one.rows for one in count_standings(session, campaign) if one.standing == WAITING)
+
+
+def count_held(session: Session, campaign: str) -> int:
+    """Deliveries of a campaign that sleep until a time or are held for a condition."""
+    return sum(one.rows for one in count_standings(session, campaign) if one.standing == HELD)
+
+
+def list_campaign_totals(session: Session, campaigns: Sequence[str]) -> list[CampaignTotal]:
+    """Where the deliveries of several campaigns stand, from the counters."""
+    totals: dict[tuple[str, DeliveryKind, DeliveryState, str | None], list[int]] = defaultdict(lambda: [0, 0])
+    for campaign, one in list_standings(session, campaigns):
+        total = totals[campaign, one.kind, one.state, one.currency]
+        total[0] += one.rows
+        total[1] += one.amount_minor
+    return [CampaignTotal(*key, *total) for key, total in totals.items()]
+
+
+def find_campaign(session: Session, campaign: str) -> Campaign | None:
+    """A campaign with its state and plan, or None."""
+    return session.get(Campaign, campaign)
+
+
+def list_campaigns(session: Session, *, limit: int = 50, offset: int = 0) -> Sequence[Campaign]:
+    """Campaigns, newest first."""
+    newest = select(Campaign).order_by(Campaign.created_at.desc(), Campaign.campaign.desc())
+    return session.scalars(newest.limit(limit).offset(offset)).all()
 
 
 def deliveries_of_group(session: Session, group_key: str) -> Sequence[Delivery]:
@@ -58,9 +105,20 @@ def list_deliveries(
     search: str = "",
     limit: int = 50,
     offset: int = 0,
+    before: int | None = None,
 ) -> Sequence[Delivery]:
-    """Deliveries, newest first; `search` is a whole address, key or group key."""
-    query = select(Delivery).where(*_conditions(campaign, kind, state, search))
+    """Deliveries, newest first; `search` is a whole address, key or group key.
+
+    `before` is the id of the last one seen: to page by it costs the same on every page, by `offset` it does not.
+    """
+    conditions = _conditions(campaign, kind, state, search)
+    if before is not None:
+        conditions.append(Delivery.id < before)
+    if campaign is not None and not search:
+        ids = _newest_ids(conditions, limit + offset)
+        conditions = [Delivery.id.in_(session.scalars(ids.order_by(text("id DESC")).limit(limit).offset(offset)).all())]
+        return session.scalars(select(Delivery).where(*conditions).order_by(Delivery.id.desc())).all()
+    query = select(Delivery).where(*conditions)
     return session.scalars(query.order_by(Delivery.id.desc()).limit(limit).offset(offset)).all()
 
 
@@ -72,7 +130,11 @@ def count_deliveries(
     state: DeliveryState | None = None,
     search: str = "",
 ) -> int:
-    """How many deliveries `list_deliveries` would give without limit."""
+    """How many deliveries `list_deliveries` would give without limit; of a whole campaign from its counters."""
+    if campaign is not None and not search:
+        counts = campaign_counts(session, campaign)
+        kinds = counts.values() if kind is None else [counts.get(str(kind), {})]
+        return sum(rows for states in kinds for name, rows in states.items() if state is None or name == state)
     query = select(func.count()).select_from(Delivery).where(*_conditions(campaign, kind, state, search))
     return session.scalar(query) or 0
 
@@ -102,8 +164,25 @@ def book_statement(session: Session, account: str) -> Statement:
 
 
 def book_totals(session: Session, key_prefix: str = "") -> list[BookTotal]:
-    """Sums of the account book's entries whose key starts so (a campaign's: its reference and a colon)."""
-    return totals(session, key_prefix)
+    """Sums of the account book: of all of it from its counters, or of the entries whose key starts so."""
+    return totals(session, key_prefix) if key_prefix else count_book(session)
+
+
+def _newest_ids(conditions: list[ColumnElement[bool]], limit: int) -> CompoundSelect[int]:
+    """The newest ids of each kind and state: each is the end of one range of an index, however many rows there are."""
+    newest = [
+        select(
+            select(Delivery.id)
+            .where(*conditions, Delivery.kind == kind, Delivery.state == state)
+            .order_by(Delivery.id.desc())
+            .limit(limit)
+            .subquery()
+            .c.id
+        )
+        for kind in DeliveryKind
+        for state in DeliveryState
+    ]
+    return union_all(*newest)
 
 
 def _conditions(

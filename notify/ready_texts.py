@@ -1,4 +1,4 @@
-"""Ready wording for the rewards of the O2 scheme of 2012, in English, Spanish and German, all within GSM-7."""
+"""Ready wording for rewards of every kind and for their correction, in English, Spanish and German, within GSM-7."""
 
 from __future__ import annotations
 
@@ -74,5 +74,77 @@ READY_TEXTS: Mapping[tuple[str, str], str] = {
         "{brand}: Am {outage_date} ist Ihr Dienst ausgefallen, das tut uns leid. Ihre erste Aufladung von "
         "{bonus_from} bis {bonus_until} bringt {bonus} extra, sofort beim Aufladen. Keine Anmeldung nötig. Code "
         "{code}."
+    ),
+    ("correction", "en"): (
+        "{brand}: we have looked again at the fault of {outage_date}. On top of what you had, you now get {given}. You "
+        "need do nothing. Code {code}."
+    ),
+    ("correction", "es"): (
+        "{brand}: hemos revisado el fallo del {outage_date}. Sobre lo que ya tiene le damos {given}. No tiene que "
+        "hacer nada. Ref. {code}."
+    ),
+    ("correction", "de"): (
+        "{brand}: Wir haben die Störung vom {outage_date} noch einmal geprüft. Zusätzlich erhalten Sie {given}. Sie "
+        "müssen nichts tun. Code {code}."
+    ),
+    ("given_only", "en"): (
+        "{brand}: we are sorry that your service failed on {outage_date}. You get {given}. You need do nothing. Code "
+        "{code}."
+    ),
+    ("given_only", "es"): (
+        "{brand}: sentimos que su servicio fallara el {outage_date}. Tiene {given}. No tiene que hacer nada. Ref. "
+        "{code}."
+    ),
+    ("given_only", "de"): (
+        "{brand}: Am {outage_date} ist Ihr Dienst ausgefallen, das tut uns leid. Sie erhalten {given}. Sie müssen "
+        "nichts tun. Code {code}."
+    ),
+    ("offer_open", "en"): (
+        "{brand}: we are sorry that your service failed on {outage_date}. You may have {offer}. Tell us in our app or "
+        "by phone which you want. Code {code}."
+    ),
+    ("offer_open", "es"): (
+        "{brand}: sentimos que su servicio fallara el {outage_date}. Puede tener {offer}. Solicite en nuestra app o "
+        "por teléfono lo que prefiera. Ref. {code}."
+    ),
+    ("offer_open", "de"): (
+        "{brand}: Am {outage_date} ist Ihr Dienst ausgefallen, das tut uns leid. Sie haben Anspruch auf {offer}. Sagen "
+        "Sie uns in der App oder am Telefon, was Sie wünschen. Code {code}."
+    ),
+    ("validity_only", "en"): (
+        "{brand}: we are sorry that your service failed on {outage_date}. You get {given} on top of what you have. "
+        "You need do nothing. Code {code}."
+    ),
+    ("validity_only", "es"): (
+        "{brand}: sentimos que su servicio fallara el {outage_date}. A lo que ya tiene se suma: {given}. No tiene que "
+        "hacer nada. Ref. {code}."
+    ),
+    ("validity_only", "de"): (
+        "{brand}: Am {outage_date} ist Ihr Dienst ausgefallen, das tut uns leid. Zu Ihrem Guthaben kommt: {given}. Sie "
+        "müssen nichts tun. Code {code}."
+    ),
+    ("free_days_only", "en"): (
+        "{brand}: we are sorry that your service failed on {outage_date}. You have {given} in return; they are "
+        "taken off your fee. You need do nothing. Code {code}."
+    ),
+    ("free_days_only", "es"): (
+        "{brand}: sentimos que su servicio fallara el {outage_date}. A cambio tiene {given}, que se descuenta de su "
+        "cuota. No tiene que hacer nada. Ref. {code}."
+    ),
+    ("free_days_only", "de"): (
+        "{brand}: Am {outage_date} ist Ihr Dienst ausgefallen, das tut uns leid. Dafür erhalten Sie {given}, was vom "
+        "Grundpreis abgeht. Sie müssen nichts tun. Code {code}."
+    ),
+    ("data_only", "en"): (
+        "{brand}: we are sorry that your service failed on {outage_date}. You have {given} on us, beyond your plan. "
+        "Nothing to activate. Code {code}."
+    ),
+    ("data_only", "es"): (
+        "{brand}: sentimos que su servicio fallara el {outage_date}. Le regalamos {given}, aparte de su tarifa. No hay "
+        "que activar nada. Ref. {code}."
+    ),
+    ("data_only", "de"): (
+        "{brand}: Am {outage_date} ist Ihr Dienst ausgefallen, das tut uns leid. Wir schenken Ihnen {given}, "
+        "zusätzlich zu Ihrem Tarif. Nichts zu aktivieren. Code {code}."
     ),
 }

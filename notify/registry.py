@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 from foundation.db import Database
 from foundation.errors import InputError
 from foundation.settings import Settings, listed
+from notify.accounts.adjustment_file import KINDS as ADJUSTMENT_KINDS
 from notify.accounts.adjustment_file import AdjustmentFileSide
-from notify.accounts.book import AccountBook
+from notify.accounts.book import POSTED_KINDS, AccountBook
 from notify.carriers import Carrier, CarrierError
 from notify.channels.spool import Spool
 from notify.incoming import Incoming
 from notify.quiet_hours import parse_window
+from notify.routing import EMAIL, NUMBER, Routing, read_posting_routes, read_text_routes
 from notify.screening import Conduct
 
 
@@ -77,6 +79,45 @@ ACCOUNT_SYSTEMS: Mapping[str, _Maker] = {
     "tmf654": _make_tmf654,
     "adjustment_file": _make_adjustment_file,
 }
+
+
+def _book_kinds() -> frozenset[str]:
+    return frozenset(POSTED_KINDS)
+
+
+def _tmf654_kinds() -> frozenset[str]:
+    from notify.accounts.tmf654 import USAGE
+
+    return frozenset(USAGE)
+
+
+def _file_kinds() -> frozenset[str]:
+    return ADJUSTMENT_KINDS
+
+
+# Which kinds of rewards each account system can carry; what each channel writes to.
+_KINDS: Mapping[str, Callable[[], frozenset[str]]] = {
+    "book": _book_kinds,
+    "tmf654": _tmf654_kinds,
+    "adjustment_file": _file_kinds,
+}
+_WRITES_TO: Mapping[str, str] = {"spool": NUMBER, "twilio": NUMBER, "smpp": NUMBER, "email": EMAIL}
+
+
+# What is there without any setting.
+EMBEDDED = Routing(systems={"book": _book_kinds()}, channels={"spool": NUMBER})
+
+
+def make_routing(settings: Settings) -> Routing:
+    """Which installed channel carries which text and which account system which credit; raises InputError."""
+    systems = _chosen(settings, "OUTAGE_ACCOUNT_SYSTEMS", ACCOUNT_SYSTEMS)
+    channels = _chosen(settings, "OUTAGE_CHANNELS", CHANNELS)
+    return Routing(
+        systems={name: _KINDS[name]() for name in systems},
+        channels={name: _WRITES_TO[name] for name in channels},
+        posting_routes=read_posting_routes(settings.adapters["OUTAGE_POSTING_ROUTES"], systems),
+        text_routes=read_text_routes(settings.adapters["OUTAGE_TEXT_ROUTES"], channels),
+    )
 
 
 def make_conduct(settings: Settings) -> Conduct:

@@ -14,6 +14,7 @@ from foundation import clock
 from foundation.audit import write_audit
 from foundation.errors import InputError, NotFoundError
 from notify.models import TextVersion
+from notify.notice_texts import NOTICE_TEXTS
 from notify.ready_texts import READY_TEXTS
 from notify.wording import check_body
 
@@ -33,7 +34,7 @@ def save_text(
     body = body.strip()
     placeholders = check_body(body, allow_links=allow_links)
     before = _find_exact(session, name, language)
-    if before is not None and before.body == body:
+    if before is not None and (before.body, before.allows_links) == (body, allow_links):
         return before
     number = before.number + 1 if before is not None else 1
     version = TextVersion(
@@ -42,6 +43,7 @@ def save_text(
         number=number,
         body=body,
         placeholders=list(placeholders),
+        allows_links=allow_links,
         author=author,
         created_at=clock.now(),
     )
@@ -53,7 +55,7 @@ def save_text(
         action="text saved",
         subject=f"text:{name}:{language}",
         before={"number": before.number, "body": before.body} if before is not None else None,
-        after={"number": number, "body": body},
+        after={"number": number, "body": body} | ({"allows_links": True} if allow_links else {}),
     )
     return version
 
@@ -96,6 +98,7 @@ def list_current_texts(session: Session, names: Iterable[str] | None = None) -> 
 def texts_hash(session: Session, names: Iterable[str]) -> str:
     """The hash of all current versions of these texts in all languages: what an approval binds."""
     content = [
+        # A version is never edited: what else it says, its number says.
         [version.id, version.name, version.language, version.number, version.body]
         for version in list_current_texts(session, names)
     ]
@@ -106,7 +109,7 @@ def install_ready_texts(session: Session, author: str) -> int:
     """Save the ready texts where no version exists, so that nobody's own wording is replaced; returns how many."""
     missing = [
         (name, language, body)
-        for (name, language), body in READY_TEXTS.items()
+        for (name, language), body in {**READY_TEXTS, **NOTICE_TEXTS}.items()
         if _find_exact(session, name, language) is None
     ]
     for name, language, body in missing:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from notify.models import BookEntry, Delivery, DeliveryKind, DeliveryState
+from notify.accounts.book_counts import count_book
+from notify.counters import count_standings
+from notify.models import Delivery, DeliveryKind, DeliveryState
 
 
 @dataclass(frozen=True)
@@ -22,27 +24,17 @@ class PostingTotals:
 
 
 def posting_totals(session: Session, campaign: str) -> PostingTotals:
-    """The postings of a campaign; `book_minor` is summed over the book's own entries, not over ours."""
-    of_campaign = (Delivery.campaign == campaign, Delivery.kind == DeliveryKind.POSTING)
-    states = (
-        select(Delivery.state, func.count(), func.coalesce(func.sum(Delivery.amount_minor), 0))
-        .where(*of_campaign)
-        .group_by(Delivery.state)
-    )
-    found = {state: (count, int(amount or 0)) for state, count, amount in session.execute(states)}
-    booked = (
-        select(func.coalesce(func.sum(BookEntry.amount_minor), 0))
-        .join(Delivery, Delivery.key == BookEntry.key)
-        .where(*of_campaign)
-    )
-    confirmed = found.get(DeliveryState.DELIVERED, (0, 0))
-    return PostingTotals(
-        count=sum(count for count, _ in found.values()),
-        amount_minor=sum(amount for _, amount in found.values()),
-        confirmed=confirmed[0],
-        confirmed_minor=confirmed[1],
-        book_minor=int(session.scalar(booked) or 0),
-    )
+    """The postings of a campaign, from counters; `book_minor` is what the book counted itself as it booked them."""
+    count = amount = confirmed = confirmed_minor = 0
+    for one in count_standings(session, campaign):
+        if one.kind == DeliveryKind.POSTING:
+            count += one.rows
+            amount += one.amount_minor
+            if one.state == DeliveryState.DELIVERED:
+                confirmed += one.rows
+                confirmed_minor += one.amount_minor
+    book_minor = sum(total.amount_minor for total in count_book(session, campaign))
+    return PostingTotals(count, amount, confirmed, confirmed_minor, book_minor)
 
 
 def select_confirmed_postings(campaigns: Select[str]) -> Select[str, int | None, str | None]:

@@ -20,6 +20,14 @@ PLACEHOLDERS: Mapping[str, str] = {
     "bonus": "per cent extra on the next top-up",
     "bonus_from": "first day of the top-up bonus",
     "bonus_until": "last day of the top-up bonus",
+    "benefits": "everything confirmed that is not money, in words",
+    "given": "everything confirmed, in words",
+    "offer": "what waits for the customer's answer, in words",
+    "offer_until": "last day on which it can be taken",
+    "incident": "the reference of the incident",
+    "services": "the services that were lost",
+    "estimate": "when service is expected back",
+    "next_update": "when there will be news",
     "code": "short code by which the customer can check the text",
 }
 LONGEST_BODY = 1600

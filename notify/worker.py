@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 
 from sqlalchemy.exc import OperationalError
 
@@ -15,10 +15,16 @@ from foundation import clock
 from foundation.db import Database
 from foundation.logging import get_logger
 from notify.carriers import Carrier
-from notify.delivery import DrainCounts, drain, recover, settle_unknown
+from notify.delivery import drain
+from notify.drained import DrainCounts
+from notify.pacing import find_halted, sender_of
+from notify.screening import Conduct
+from notify.settling import settle_unknown
 from notify.transitions import is_work_ahead
+from notify.upkeep import look_after, recover
 
 _REST_SECONDS = (0.2, 5.0)
+_TEND_SECONDS = 1.0
 _NAME_LENGTH = 64
 
 
@@ -37,6 +43,7 @@ def run_worker(
     stop: threading.Event,
     until_idle: bool = False,
     name: str | None = None,
+    conduct: Conduct | None = None,
     report: Callable[[DrainCounts], None] | None = None,
 ) -> DrainCounts:
     """Work until `stop` is set (checked between batches) or, with `until_idle`, until nothing is left to do soon.
@@ -47,15 +54,13 @@ def run_worker(
     worker = name or worker_name()
     log = get_logger()
     log.info("worker_started", worker=worker, channels=sorted(carriers))
-    counts, rest, next_look = DrainCounts(), _REST_SECONDS[0], 0.0
+    me = Work(database, carriers, worker, lease_seconds, batch, conduct or Conduct())
+    counts, rest = DrainCounts(), _REST_SECONDS[0]
     while not stop.is_set():
         try:
-            look = clock.monotonic() >= next_look
-            if look:
-                next_look = clock.monotonic() + max(1, lease_seconds / 2)
-            done = _one_round(database, carriers, worker, lease_seconds, batch, look=look)
+            done = me.one_round()
             idle = done == DrainCounts()
-            if idle and until_idle and not _is_work_near(database, carriers, lease_seconds):
+            if idle and until_idle and not me.is_work_near():
                 break
         except OperationalError as error:
             if until_idle:
@@ -67,27 +72,78 @@ def run_worker(
             report(counts)
         rest = min(rest * 2, _REST_SECONDS[1]) if idle else _REST_SECONDS[0]
         if idle:
-            stop.wait(min(rest, 0.5) if until_idle else rest)
+            # A paced sender says when it may go on; anything else is looked for less and less often.
+            stop.wait(min(rest, done.rest_seconds, 0.5 if until_idle else math.inf))
     log.info("worker_stopped", worker=worker, claimed=counts.claimed, delivered=counts.delivered)
     return counts
 
 
-def _one_round(
-    database: Database, carriers: Mapping[str, Carrier], worker: str, lease_seconds: int, batch: int, *, look: bool
-) -> DrainCounts:
-    settled = DrainCounts()
-    if look:
-        recover(database)
-        settled = settle_unknown(database, carriers)
-    return settled + drain(database, carriers, worker=worker, lease_seconds=lease_seconds, batch=batch, limit=batch)
+class Work:
+    """One worker's rounds, and when it last did what need not be done in each."""
 
+    def __init__(
+        self,
+        database: Database,
+        carriers: Mapping[str, Carrier],
+        worker: str,
+        lease_seconds: int,
+        batch: int,
+        conduct: Conduct,
+    ) -> None:
+        self._database = database
+        self._carriers = carriers
+        self._worker = worker
+        self._lease_seconds = lease_seconds
+        self._batch = batch
+        self._conduct = conduct
+        self._next_look = self._next_tend = 0.0
+        self._tends = True
 
-def _is_work_near(database: Database, carriers: Mapping[str, Carrier], lease_seconds: int) -> bool:
-    soon = timedelta(seconds=2 * lease_seconds)
-    askable = [
-        name
-        for name, carrier in carriers.items()
-        if carrier.promises.can_be_asked and carrier.promises.ask_after_seconds <= soon.total_seconds()
-    ]
-    with database.reading() as session:
-        return is_work_ahead(session, carriers.keys(), askable, clock.now() + soon)
+    def one_round(self) -> DrainCounts:
+        """Send one batch; now and then, and whenever there was nothing to send, see to what is due."""
+        settled = self.look()
+        drained = self.drain_slice(self._batch)
+        if drained == DrainCounts():
+            self._next_tend = 0.0
+        return settled + drained
+
+    def look(self) -> DrainCounts:
+        """Take up what others left and ask about unknowns, when that is due; and look after campaigns."""
+        settled = DrainCounts()
+        now = clock.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + max(1, self._lease_seconds / 2)
+            recover(self._database)
+            settled = settle_unknown(self._database, self._carriers)
+        self._tends = now >= self._next_tend
+        if self._tends:
+            self._next_tend = now + _TEND_SECONDS
+            look_after(self._database, self._carriers)
+        return settled
+
+    def drain_slice(self, rows: int) -> DrainCounts:
+        """Send up to so many rows."""
+        return drain(
+            self._database,
+            self._carriers,
+            worker=self._worker,
+            lease_seconds=self._lease_seconds,
+            batch=self._batch,
+            limit=rows,
+            conduct=self._conduct,
+            tends=self._tends,
+        )
+
+    def is_work_near(self) -> bool:
+        """Whether something may go, or may be taken up and asked about, within two leases."""
+        soon = 2 * self._lease_seconds
+        senders = {name: sender_of(carrier) for name, carrier in self._carriers.items()}
+        askable = [
+            name
+            for name, carrier in self._carriers.items()
+            if carrier.promises.can_be_asked and carrier.promises.ask_after_seconds <= soon
+        ]
+        with self._database.reading() as session:
+            halted = find_halted(session, senders.values())
+            channels = [name for name, sender in senders.items() if sender not in halted]
+            return is_work_ahead(session, channels, askable, soon)

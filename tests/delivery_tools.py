@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from foundation import clock
 from foundation.db import Database
-from notify.carriers import CarrierError, Outcome, Outgoing, Promises
+from notify.carriers import CarrierError, Manner, Outcome, Outgoing, Promises
 from notify.delivery import drain
 from notify.models import DeliveryState
 from notify.transitions import begin_attempts, claim
@@ -16,6 +16,8 @@ from notify.transitions import begin_attempts, claim
 class Wire:
     """A carrier made for a test: answers with what it is told, and keeps what it was given."""
 
+    manner = Manner()
+
     def __init__(self, name: str = "book", promises: Promises | None = None, in_flight: int = 500) -> None:
         self.name = name
         self.in_flight = in_flight
@@ -23,11 +25,14 @@ class Wire:
         self.sent: list[Sequence[Outgoing]] = []
         self.error: CarrierError | None = None
         self.answer: Outcome | None = None
+        self.outcomes: list[Outcome] = []
 
     def send(self, batch: Sequence[Outgoing]) -> list[Outcome]:
         self.sent.append(batch)
         if self.error is not None:
             raise self.error
+        if self.outcomes:
+            return [self.outcomes[number % len(self.outcomes)] for number in range(len(batch))]
         return [Outcome(DeliveryState.DELIVERED, f"wire:{row.key}") for row in batch]
 
     def ask(self, batch: Sequence[Outgoing]) -> list[Outcome | None]:

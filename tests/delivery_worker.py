@@ -1,8 +1,8 @@
 """A worker process for tests that kill it: `python -m tests.delivery_worker DIRECTORY LEASE BATCH [CHANNEL MOMENT]`.
 
-It says `ready` before it works, and a line after each batch. Its carriers are slow, so that a kill at random often
-hits a call. Given a channel and a moment it kills itself at its third call of that carrier: `before` the carrier hears
-of it, or `after` the carrier has taken it and before the outcome is written.
+It says `ready` before it works, `sending` at each call, and a line after each batch. Its carriers are slow, so that a
+kill at random often hits a call. Given a channel and a moment it kills itself at its third call of that carrier:
+`before` the carrier hears of it, or `after` the carrier has taken it and before the outcome is written.
 """
 
 from __future__ import annotations
@@ -33,10 +33,12 @@ class Slow:
         self._dies = dies
         self._calls = 0
         self.name, self.in_flight, self.promises = carrier.name, carrier.in_flight, carrier.promises
+        self.manner = carrier.manner
 
     def send(self, batch: Sequence[Outgoing]) -> list[Outcome]:
         """Pass on."""
         self._calls += 1
+        print("sending", flush=True)
         self._wait("before")
         outcomes = self._carrier.send(batch)
         self._wait("after")

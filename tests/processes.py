@@ -26,6 +26,8 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
         "DATABASE_URL": settings.database_url,
         "OUTAGE_LEASE_SECONDS": str(settings.lease_seconds),
         "OUTAGE_LOG": "info",
+        # Tests must not depend on the time of day at which they run.
+        "OUTAGE_QUIET_HOURS": settings.quiet_hours or "none",
         **more,
     }
 

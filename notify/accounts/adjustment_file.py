@@ -24,6 +24,8 @@ _RECEIPT_HOURS = 24 * 45
 # What of a posting's payload the billing side is told.
 DETAIL = ("percent", "quantity", "unit", "what", "valid_from", "valid_to", "pays_on", "statement", "code")
 _LONGEST_QUERY = 500
+# What a bill run can put on a bill: money, a part of it, or what is not charged.
+KINDS = frozenset({"bill_credit", "discount", "fee_waiver", "free_days"})
 
 
 class AdjustmentFileSide:

@@ -17,15 +17,37 @@ from sqlalchemy.orm import Session
 
 from foundation import clock
 from foundation.db import Database, insert_ignoring
-from notify.carriers import CarrierError, Outcome, Outgoing, Promises
+from notify.accounts.book_counts import count_booked
+from notify.carriers import CarrierError, Manner, Outcome, Outgoing, Promises
 from notify.models import BookAccount, BookEntry, DeliveryState
 
 # Kinds that move the balance; the others are buckets with an id and a window of their own.
 MONEY_KINDS = frozenset({"bill_credit", "balance_credit", "top_up", "bonus"})
-BUCKET_KINDS = frozenset({"voucher", "top_up_bonus"})
-_POSTED_KINDS = frozenset({"bill_credit", "balance_credit"}) | BUCKET_KINDS
-# What makes two postings of one key the same posting.
+# What each kind of bucket needs to be worth anything, as its posting carries it.
+BUCKET_KINDS: Mapping[str, tuple[str, ...]] = {
+    "voucher": ("amount",),
+    "top_up_bonus": ("percent",),
+    "discount": ("percent", "what"),
+    "free_days": ("quantity",),
+    "validity_days": ("quantity",),
+    "data_grant": ("quantity", "unit", "valid_to"),
+    "minutes_grant": ("quantity", "valid_to"),
+    "texts_grant": ("quantity", "valid_to"),
+    "day_pass": ("what", "valid_from", "valid_to"),
+    "fee_waiver": ("what",),
+}
+POSTED_KINDS = {"bill_credit": ("amount",), "balance_credit": ("amount",), **BUCKET_KINDS}
+# What makes two postings of one key the same posting; the rest only where it is said, so that hashes stay as they were.
 _BODY = ("kind", "percent", "valid_from", "valid_to")
+_NEEDED = {
+    "percent": "a per cent",
+    "quantity": "a quantity",
+    "unit": "a unit",
+    "what": "to say of what",
+    "valid_from": "the first day on which it holds",
+    "valid_to": "the first day on which it no longer holds",
+}
+_MORE = ("quantity", "unit", "what", "stacking", "code")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +73,7 @@ class AccountBook:
 
     name = "book"
     in_flight = 500
+    manner = Manner()
     promises = Promises(idempotent=True, can_be_asked=True, fences=False)
 
     def __init__(self, database: Database) -> None:
@@ -62,7 +85,8 @@ class AccountBook:
         wanted = {entry.key: entry for entry in reversed(entries) if isinstance(entry, NewEntry)}
         try:
             with self._database.transaction() as session:
-                added = add_entries(session, wanted.values())
+                campaigns = {outgoing.key: outgoing.campaign for outgoing in batch}
+                added = add_entries(session, wanted.values(), campaigns)
                 booked = _find_hashes(session, wanted.keys() - added.keys())
         except SQLAlchemyError as error:
             raise CarrierError(f"book: {type(error).__name__}") from error
@@ -88,8 +112,13 @@ class AccountBook:
         ]
 
 
-def add_entries(session: Session, entries: Iterable[NewEntry]) -> dict[str, int]:
-    """Book entries whose keys are new and increment the balances by them; returns the new keys with their numbers."""
+def add_entries(
+    session: Session, entries: Iterable[NewEntry], campaigns: Mapping[str, str] | None = None
+) -> dict[str, int]:
+    """Book entries whose keys are new and increment the balances by them; returns the new keys with their numbers.
+
+    `campaigns` says by key which release posts them, so that the book can be counted by release.
+    """
     now = clock.now()
     # One order for all writers, so that two of them cannot wait for each other.
     rows = [
@@ -105,6 +134,7 @@ def add_entries(session: Session, entries: Iterable[NewEntry]) -> dict[str, int]
         if row["key"] in added and row["kind"] in MONEY_KINDS:
             sums[row["account"], row["currency"]] += row["amount_minor"]
     _increment(session, sums)
+    count_booked(session, [row for row in rows if row["key"] in added], campaigns or {})
     return added
 
 
@@ -163,7 +193,12 @@ def _entry_of(outgoing: Outgoing) -> NewEntry | Outcome:
         amount_minor=outgoing.amount_minor,
         currency=outgoing.currency,
         body_hash=body_hash(
-            outgoing.address, kind, outgoing.amount_minor, outgoing.currency, *(payload.get(name) for name in _BODY[1:])
+            outgoing.address,
+            kind,
+            outgoing.amount_minor,
+            outgoing.currency,
+            *(payload.get(name) for name in _BODY[1:]),
+            *([name, payload[name]] for name in _MORE if payload.get(name) is not None),
         ),
         detail={name: value for name, value in payload.items() if name not in ("kind", "valid_from", "valid_to")},
         valid_from=window[0],
@@ -172,10 +207,11 @@ def _entry_of(outgoing: Outgoing) -> NewEntry | Outcome:
 
 
 def _check_posting(kind: str, outgoing: Outgoing) -> None:
-    if kind not in _POSTED_KINDS:
-        raise ValueError(f"kind {kind!r} cannot be posted, only {', '.join(sorted(_POSTED_KINDS))}")
-    if kind == "top_up_bonus":
-        if not outgoing.payload.get("percent"):
-            raise ValueError("a top-up bonus needs a per cent")
-    elif outgoing.currency is None or outgoing.amount_minor is None or outgoing.amount_minor <= 0:
-        raise ValueError(f"{kind} needs an amount above zero and a currency")
+    if kind not in POSTED_KINDS:
+        raise ValueError(f"kind {kind!r} cannot be posted, only {', '.join(sorted(POSTED_KINDS))}")
+    for needed in POSTED_KINDS[kind]:
+        if needed == "amount":
+            if outgoing.currency is None or outgoing.amount_minor is None or outgoing.amount_minor <= 0:
+                raise ValueError(f"{kind} needs an amount above zero and a currency")
+        elif not outgoing.payload.get(needed):
+            raise ValueError(f"{kind.replace('_', ' ')} needs {_NEEDED[needed]}")

@@ -58,7 +58,8 @@ def _use_buckets(session: Session, account: str, day: date, at: datetime) -> lis
     )
     first_of: dict[object, BookEntry] = {}
     for bucket in session.scalars(unused):
-        first_of.setdefault(bucket.detail.get("incident"), bucket)
+        # A bonus that was raised later stands beside the first one, and tops it up.
+        first_of.setdefault((bucket.detail.get("incident"), bucket.detail.get("revision")), bucket)
     for bucket in first_of.values():
         bucket.used_at = at
     session.flush()

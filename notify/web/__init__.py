@@ -1,12 +1,16 @@
 """The console's pages on what went out: releases, the spool, the account book."""
 
 from foundation.web import NavigationItem
+from notify.web.adjustment_files import adjustments
+from notify.web.api import calls
 from notify.web.book import book
 from notify.web.releases import releases
 from notify.web.spool import spool
+from notify.web.steering import steering
+from notify.web.suppressions import suppressions
 from notify.web.twilio_hooks import hooks
 
-blueprints = [releases, spool, book, hooks]
+blueprints = [releases, steering, suppressions, adjustments, spool, book, hooks, calls]
 navigation = [
     NavigationItem("Releases", "releases.index", "deliveries.read"),
     NavigationItem("Spool", "spool.index", "deliveries.read"),

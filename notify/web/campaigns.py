@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 import plotly.graph_objects as go
-from sqlalchemy import func, select
+from sqlalchemy import Subquery, func, select, text
 from sqlalchemy.orm import Session
 
 from foundation.money import Money
 from foundation.web.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
 from notify.models import Delivery, DeliveryKind, DeliveryState
+from notify.queries import list_campaign_totals, list_campaigns
 
 OPEN = (DeliveryState.PENDING, DeliveryState.CLAIMED, DeliveryState.SENDING)
 _TROUBLED = (DeliveryState.FAILED, DeliveryState.UNKNOWN, DeliveryState.CANCELLED, DeliveryState.SUPPRESSED)
+MOST_READ = 20_000
+_MOST_REASONS = 50
+_STEPS = {
+    "decided": GREY,
+    "posted": PURPLE,
+    "confirmed": BLUE,
+    "texted": ORANGE,
+    "delivered": GREEN,
+    "failed": RED,
+    "unknown": "#c2a500",
+}
 _COLOURS = {
     DeliveryState.PENDING: GREY,
     DeliveryState.CLAIMED: PURPLE,
@@ -23,6 +35,7 @@ _COLOURS = {
     DeliveryState.ACCEPTED: BLUE,
     DeliveryState.DELIVERED: GREEN,
     DeliveryState.FAILED: RED,
+    DeliveryState.UNKNOWN: "#c2a500",
 }
 
 
@@ -49,48 +62,123 @@ class CampaignRow:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Deliveries that do not go on by themselves, by reason."""
+    """Deliveries that do not go on by themselves, by reason; `said` is the reason as it is kept, None for none."""
 
     kind: DeliveryKind
     state: DeliveryState
-    reason: str
+    said: str | None
     count: int
 
+    @property
+    def reason(self) -> str:
+        """The reason in words."""
+        return self.said or "no reason given"
 
-def list_campaigns(session: Session) -> list[CampaignRow]:
-    """All campaigns, newest first."""
-    query = select(
-        Delivery.campaign,
-        Delivery.kind,
-        Delivery.state,
-        Delivery.currency,
-        func.count(),
-        func.coalesce(func.sum(Delivery.amount_minor), 0),
-        func.min(Delivery.created_at, type_=Delivery.created_at.type),
-    ).group_by(Delivery.campaign, Delivery.kind, Delivery.state, Delivery.currency)
-    rows: dict[str, CampaignRow] = {}
-    for campaign, kind, state, currency, count, amount, begun_at in session.execute(query):
-        row = rows.setdefault(campaign, CampaignRow(campaign, begun_at))
-        row.begun_at = min(row.begun_at, begun_at)
-        _add(row, kind, state, count)
-        if kind is DeliveryKind.POSTING and state is DeliveryState.DELIVERED and currency is not None:
-            row.confirmed_minor[currency] = row.confirmed_minor.get(currency, 0) + int(amount or 0)
-    return sorted(rows.values(), key=lambda row: (row.begun_at, row.campaign), reverse=True)
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """How far a release has come: what was decided, and what of it got how far."""
+
+    decided: int
+    posted: int
+    confirmed: int
+    texted: int
+    delivered: int
+    failed: int
+    unknown: int
+
+    def steps(self) -> list[tuple[str, int]]:
+        """Name and number of each step, in order."""
+        return [(one.name, getattr(self, one.name)) for one in fields(self)]
+
+
+def list_campaign_rows(session: Session, *, limit: int = 200) -> list[CampaignRow]:
+    """The newest campaigns, from their counters."""
+    campaigns = list_campaigns(session, limit=limit)
+    rows = {one.campaign: CampaignRow(one.campaign, one.created_at) for one in campaigns}
+    for total in list_campaign_totals(session, list(rows)):
+        row = rows[total.campaign]
+        _add(row, total.kind, total.state, total.rows)
+        if total.kind is DeliveryKind.POSTING and total.state is DeliveryState.DELIVERED and total.currency is not None:
+            row.confirmed_minor[total.currency] = row.confirmed_minor.get(total.currency, 0) + total.amount_minor
+    return list(rows.values())
 
 
 def list_troubles(session: Session, campaign: str) -> list[Trouble]:
-    """What failed, is unknown, cancelled or suppressed in a campaign, the most frequent reason first."""
-    query = (
-        select(Delivery.kind, Delivery.state, Delivery.reason, func.count())
-        .where(Delivery.campaign == campaign, Delivery.state.in_(_TROUBLED))
-        .group_by(Delivery.kind, Delivery.state, Delivery.reason)
-        .order_by(func.count().desc())
-        .limit(50)
-    )
-    return [
-        Trouble(kind, state, reason or "no reason given", count)
-        for kind, state, reason, count in session.execute(query)
+    """What failed, is unknown, cancelled or suppressed in a campaign, the most frequent reason first.
+
+    Of each kind and state the newest MOST_READ rows are looked at: a page must not read millions.
+    """
+    newest = [
+        select(Delivery.kind, Delivery.state, Delivery.reason)
+        .where(Delivery.campaign == campaign, Delivery.kind == kind, Delivery.state == state)
+        .order_by(Delivery.id.desc())
+        .limit(MOST_READ)
+        .subquery()
+        for kind in DeliveryKind
+        for state in _TROUBLED
     ]
+    return _grouped(session, newest)
+
+
+def list_waits(session: Session, campaign: str) -> list[Trouble]:
+    """Why pending deliveries of a campaign do not go now: asleep, held, or behind a credit; as `list_troubles`."""
+    conditions = (
+        text("state = 'pending' AND hold = 'time'"),
+        text("state = 'pending' AND hold IS NOT NULL AND hold <> 'time'"),
+    )
+    waits = [
+        select(Delivery.kind, Delivery.state, Delivery.reason)
+        .where(condition, Delivery.campaign == campaign)
+        .limit(MOST_READ)
+        .subquery()
+        for condition in conditions
+    ]
+    return _grouped(session, waits)
+
+
+def funnel_of(counts: Mapping[str, Mapping[str, int]]) -> Funnel:
+    """The funnel of counts by kind and state (or standing)."""
+    postings, messages = counts.get("posting", {}), counts.get("message", {})
+    there = (DeliveryState.ACCEPTED, DeliveryState.DELIVERED)
+    return Funnel(
+        decided=sum(postings.values()) or sum(messages.values()),
+        posted=sum(postings.get(state, 0) for state in there),
+        confirmed=postings.get(DeliveryState.DELIVERED, 0),
+        texted=sum(messages.get(state, 0) for state in there),
+        delivered=messages.get(DeliveryState.DELIVERED, 0),
+        failed=postings.get(DeliveryState.FAILED, 0) + messages.get(DeliveryState.FAILED, 0),
+        unknown=postings.get(DeliveryState.UNKNOWN, 0) + messages.get(DeliveryState.UNKNOWN, 0),
+    )
+
+
+def progress_figure(samples: Sequence[tuple[datetime, Funnel]]) -> go.Figure:
+    """Each step of the funnel over time, a line each."""
+    figure = go.Figure(layout={"template": None})
+    at = [instant for instant, _ in samples]
+    for name, colour in _STEPS.items():
+        dash = "dot" if name == "decided" else "solid"
+        line = {"color": colour, "dash": dash, "shape": "hv"}
+        values = [getattr(funnel, name) for _, funnel in samples]
+        figure.add_scatter(x=at, y=values, name=name, mode="lines+markers", line=line, marker={"size": 4})
+    figure.update_layout(
+        showlegend=True,
+        hovermode="x unified",
+        yaxis={"rangemode": "tozero"},
+        xaxis={"showgrid": False},
+        legend={"orientation": "h", "y": -0.2, "yanchor": "top"},
+        margin={"l": 60, "r": 20, "t": 10, "b": 40},
+    )
+    return figure
+
+
+def _grouped(session: Session, parts: Sequence[Subquery]) -> list[Trouble]:
+    found: list[Trouble] = []
+    for part in parts:
+        query = select(part.c.kind, part.c.state, part.c.reason, func.count())
+        rows = session.execute(query.group_by(part.c.kind, part.c.state, part.c.reason)).all()
+        found += [Trouble(*row) for row in rows]
+    return sorted(found, key=lambda one: (-one.count, one.reason))[:_MOST_REASONS]
 
 
 def funnel_figure(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
@@ -108,8 +196,8 @@ def funnel_figure(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
         showlegend=True,
         xaxis={"rangemode": "tozero"},
         yaxis={"autorange": "reversed"},
-        legend={"orientation": "h", "y": 1.2},
-        margin={"l": 80, "r": 20, "t": 40, "b": 40},
+        legend={"orientation": "h", "y": -0.3, "yanchor": "top"},
+        margin={"l": 80, "r": 20, "t": 10, "b": 40},
     )
     return figure
 

@@ -10,18 +10,18 @@ from flask import Blueprint, Response, render_template, request
 from sqlalchemy.orm import Session
 
 from foundation.errors import NotFoundError
-from foundation.web import csv_response, figure, permission, read_page, reading, wants_csv
+from foundation.web import csv_response, figure, permission, reading, wants_csv
+from foundation.web.lists import PAGE_ROWS
 from notify.models import Delivery, DeliveryKind, DeliveryState
 from notify.queries import (
-    campaign_amounts,
     campaign_counts,
     count_deliveries,
-    count_waiting,
     list_attempts,
     list_deliveries,
 )
 from notify.web.addresses import show_address
-from notify.web.campaigns import funnel_figure, list_campaigns, list_troubles, shown_kinds
+from notify.web.campaigns import funnel_figure, list_campaign_rows, shown_kinds
+from notify.web.standing import show_standing
 
 Choice = TypeVar("Choice", bound=StrEnum)
 MOST_CSV_ROWS = 100_000
@@ -33,7 +33,7 @@ releases = Blueprint("releases", __name__, url_prefix="/releases", template_fold
 def index() -> str:
     """All campaigns with where their deliveries stand."""
     with reading() as session:
-        rows = list_campaigns(session)
+        rows = list_campaign_rows(session)
     return render_template("notify/releases.html", rows=rows)
 
 
@@ -44,7 +44,6 @@ def detail(campaign: str) -> str | Response:
     kind = _choice(DeliveryKind, "kind")
     state = _choice(DeliveryState, "state")
     search = request.args.get("q", "").strip()[:128]
-    page = read_page()
     with reading() as session:
         counts = campaign_counts(session, campaign)
         if not counts:
@@ -53,11 +52,10 @@ def detail(campaign: str) -> str | Response:
             rows = list(_csv_rows(session, campaign, kind, state, search))
             return csv_response(f"{campaign}-deliveries", _CSV_HEADER, rows)
         wanted = {"campaign": campaign, "kind": kind, "state": state, "search": search}
-        deliveries = list_deliveries(session, **wanted, limit=page.size, offset=page.offset)  # type: ignore[arg-type]
+        before = _read_before()
+        deliveries = list_deliveries(session, **wanted, limit=PAGE_ROWS, before=before)  # type: ignore[arg-type]
         found = count_deliveries(session, **wanted)  # type: ignore[arg-type]
-        waiting = count_waiting(session, campaign)
-        amounts = campaign_amounts(session, campaign)
-        troubles = list_troubles(session, campaign)
+        standing = show_standing(session, campaign)
     return render_template(
         "notify/release.html",
         campaign=campaign,
@@ -65,13 +63,11 @@ def detail(campaign: str) -> str | Response:
         kinds=shown_kinds(counts),
         states=[state for state in DeliveryState if any(state in counts[kind] for kind in counts)],
         every_state=list(DeliveryState),
-        amounts=amounts,
-        waiting=waiting,
-        troubles=troubles,
+        standing=standing,
         deliveries=deliveries,
         found=found,
-        page=page,
-        pages=page.pages(found),
+        older=deliveries[-1].id if len(deliveries) == PAGE_ROWS else None,
+        is_first=before is None,
         kind=kind,
         state=state,
         search=search,
@@ -111,6 +107,12 @@ def _csv_rows(
             row.reason,
             row.changed_at,
         ]
+
+
+def _read_before() -> int | None:
+    """The delivery behind which the list goes on, from `?before=`."""
+    text = request.args.get("before", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
 
 
 def _choice(kind: type[Choice], name: str) -> Choice | None:

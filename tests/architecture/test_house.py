@@ -29,6 +29,7 @@ ADAPTERS = {
     "twilio": ("notify/channels/twilio.py", "notify/web/twilio_hooks.py"),
     "requests": ("notify/channels/twilio.py", "notify/accounts/tmf654.py"),
     "smpplib": ("notify/channels/smpp_bind.py",),
+    "procrastinate": ("notify/scale.py",),
     "duckdb": ("foundation/snapshots.py",),
     "apscheduler": ("foundation/schedule.py",),
     "argon2": ("foundation/access.py",),
@@ -44,6 +45,8 @@ ADAPTERS = {
 OWNERS_OF_TRANSACTIONS = (
     "foundation/",
     "notify/delivery.py",
+    "notify/settling.py",
+    "notify/upkeep.py",
     "notify/incoming.py",
     "notify/accounts/book.py",
     "notify/accounts/adjustment_file.py",

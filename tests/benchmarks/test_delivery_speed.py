@@ -1,22 +1,40 @@
-"""How fast deliveries are enqueued and drained with spool and book, against one commit per row in the same run."""
+"""How fast deliveries are enqueued, drained and counted, each against a named rival in the same run."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from itertools import islice
 from pathlib import Path
 
 import pytest
+from sqlalchemy import BigInteger, Boolean, Column, MetaData, String, Table, text
 
 from foundation import clock
-from foundation.db import Database
+from foundation.bulk import insert_rows
+from foundation.db import Database, Document
+from notify import queries
 from notify.accounts.book import AccountBook
+from notify.campaigns import plan_campaign
 from notify.carriers import Carrier
 from notify.channels.spool import Spool
 from notify.delivery import drain
-from notify.outbox import enqueue
-from tests.delivery_rows import pairs, put
+from notify.models import DeliveryKind, DeliveryState
+from notify.outbox import NewDelivery, enqueue
+from notify.totals import posting_totals
+from notify.upkeep import look_after
+from notify.waves import Plan
+from tests.benchmarks.drain_process import Nothing
+from tests.delivery_rows import CAMPAIGN, pairs, posting, put
 
+ROOT = Path(__file__).resolve().parents[2]
 LINES = 10_000
 ONE_BY_ONE = 500
+# 2,500,000 lines are the 5 million rows of the largest release; the default keeps the run short.
+PAGE_LINES = int(os.environ.get("OUTAGE_BENCHMARK_LINES", "100000"))
+PAGE_SECONDS = 0.3
 
 
 def drained_per_second(database: Database, carriers: dict[str, Carrier], batch: int, limit: int) -> float:
@@ -49,3 +67,117 @@ def test_enqueueing_a_hundred_thousand_rows(benchmark, database: Database, again
 
     added = benchmark.pedantic(load, rounds=1)
     assert added == (0 if again else 100_000)
+
+
+STAGED = Table(
+    "staged_deliveries",
+    MetaData(),
+    *(Column(name, String(128)) for name in ("key", "campaign", "group_key", "kind", "channel", "address")),
+    Column("payload", Document),
+    Column("amount_minor", BigInteger),
+    Column("currency", String(3)),
+    Column("waiting", Boolean),
+    prefixes=["TEMPORARY"],
+)
+BARE = """
+INSERT INTO deliveries (key, campaign, group_key, kind, channel, address, payload, amount_minor, currency, waiting,
+    priority, wave, purpose, statutory, any_hour, state, attempt, created_at, changed_at)
+SELECT key, campaign, group_key, kind, channel, address, payload, amount_minor, currency, waiting, 100, 4,
+    'compensation', false, false, 'pending', 0, 1, 1
+FROM staged_deliveries WHERE true ON CONFLICT (key) DO NOTHING
+"""
+
+
+def bare_insert(database: Database, rows: list[NewDelivery]) -> float:
+    """Seconds of what anybody would write by hand: the bulk path into a staging table, one INSERT out of it."""
+    names = [column.name for column in STAGED.columns]
+    begun = clock.monotonic()
+    with database.transaction() as session:
+        connection = session.connection()
+        STAGED.create(connection)
+        stored = ((*row[:3], str(row.kind), *row[4:6], json.dumps(row.payload), *row[7:10]) for row in rows)
+        insert_rows(connection, STAGED, names, [stored])
+        connection.execute(text(BARE))
+        STAGED.drop(connection)
+        if not database.is_sqlite:
+            connection.execute(text("ANALYZE deliveries"))
+    return clock.monotonic() - begun
+
+
+def our_insert(database: Database, rows: list[NewDelivery]) -> float:
+    """Seconds of `enqueue`."""
+    begun = clock.monotonic()
+    with database.transaction() as session:
+        assert enqueue(session, [rows]) == len(rows)
+    return clock.monotonic() - begun
+
+
+def test_enqueueing_against_a_bare_insert_of_the_same_rows(database: Database):
+    # In turns and there and back, for the table grows and other work on the machine comes and goes.
+    spent = {bare_insert: 0.0, our_insert: 0.0}
+    for number, how in enumerate((bare_insert, our_insert, our_insert, bare_insert, bare_insert, our_insert)):
+        rows = [row._replace(key=f"{number}:{row.key}", group_key=f"{number}:{row.group_key}") for row in pairs(20_000)]
+        spent[how] += how(database, rows)
+    bare, ours = (120_000 / seconds for seconds in spent.values())
+    print(f"\nenqueue: {ours:,.0f} rows/s, bare {bare:,.0f} rows/s: {ours / bare:.0%}")
+
+
+def drain_in_processes(url: str, how: str, processes: int) -> float:
+    """Rows a second of several processes at once."""
+    command = [sys.executable, "-m", "tests.benchmarks.drain_process", url]
+    started = [
+        subprocess.Popen(
+            [*command, f"worker-{number}", how], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for number in range(processes)
+    ]
+    for process in started:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    begun = clock.monotonic()
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    moved = sum(int(process.communicate()[0].splitlines()[-1]) for process in started)
+    return moved / (clock.monotonic() - begun)
+
+
+def test_two_workers_drain_many_times_faster_than_a_commit_per_row(database: Database, database_url: str):
+    if database.is_sqlite:
+        pytest.skip("workers on several machines need PostgreSQL")
+    with database.transaction() as session:
+        plan_campaign(session, CAMPAIGN, Plan(canary_percent=100), actor="bench")
+    put(database, (posting(number) for number in range(52_000)))
+    slow = drain_in_processes(database_url, "rows", 2)
+    fast = drain_in_processes(database_url, "batches", 2)
+    print(
+        f"\ndrain, two workers: {fast:,.0f} rows/s in batches, {slow:,.0f} rows/s one by one: {fast / slow:.1f} times"
+    )
+    assert fast > slow
+
+
+def test_pages_on_a_large_release_answer_quickly(database: Database):
+    carriers: dict[str, Carrier] = {name: Nothing(name) for name in ("book", "spool")}
+    with database.transaction() as session:
+        lines = pairs(PAGE_LINES)
+        enqueue(session, (islice(lines, 50_000) for _ in range(0, 2 * PAGE_LINES, 50_000)))
+    drain(database, carriers, worker="bench", lease_seconds=60, batch=500, limit=5000)
+    look_after(database, carriers)
+    slowest: dict[str, float] = {}
+    with database.reading() as session:
+        for name, ask in (
+            ("counts", lambda: queries.campaign_counts(session, CAMPAIGN)),
+            ("amounts", lambda: queries.campaign_amounts(session, CAMPAIGN)),
+            ("postings and book", lambda: posting_totals(session, CAMPAIGN)),
+            ("newest", lambda: queries.list_deliveries(session, campaign=CAMPAIGN)),
+            ("failed, of which there is none", lambda: queries.list_deliveries(
+                session, campaign=CAMPAIGN, state=DeliveryState.FAILED)),
+            ("delivered postings", lambda: queries.list_deliveries(
+                session, campaign=CAMPAIGN, kind=DeliveryKind.POSTING, state=DeliveryState.DELIVERED)),
+        ):  # fmt: skip
+            begun = clock.monotonic()
+            ask()
+            slowest[name] = clock.monotonic() - begun
+    print(f"\npages on {2 * PAGE_LINES:,} rows: " + ", ".join(f"{k} {v * 1000:.0f} ms" for k, v in slowest.items()))
+    assert max(slowest.values()) < PAGE_SECONDS

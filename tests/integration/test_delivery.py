@@ -10,7 +10,7 @@ from foundation import clock
 from foundation.db import Database
 from notify.accounts.statements import balance_total
 from notify.channels.spool import Spool
-from notify.delivery import DrainCounts
+from notify.drained import DrainCounts
 from notify.models import DeliveryState
 from notify.queries import list_attempts
 from notify.texts import save_text

@@ -16,11 +16,14 @@ from foundation.db import Database
 from notify.accounts.statements import balance_total
 from notify.carriers import CarrierError, Outcome, Promises
 from notify.channels.spool import Spool
-from notify.delivery import DrainCounts, recover, settle_unknown
+from notify.drained import DrainCounts
 from notify.models import Attempt, DeliveryState
+from notify.outcomes import record_outcomes
 from notify.queries import campaign_counts, list_attempts
+from notify.settling import settle_unknown
 from notify.texts import save_text
-from notify.transitions import begin_attempts, claim, record_outcomes
+from notify.transitions import begin_attempts, claim
+from notify.upkeep import recover
 from notify.worker import run_worker, worker_name
 from tests.delivery_rows import CAMPAIGN, get, message, pairs, posting, put
 from tests.delivery_tools import Wire, later, run, take

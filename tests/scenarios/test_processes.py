@@ -43,6 +43,11 @@ def prints(process: Process, what: str) -> bool:
     return what in process.printed()
 
 
+def is_sending(world: World) -> bool:
+    with world.app.database.reading() as session:
+        return session.scalar(select(Delivery.id).where(Delivery.state == DeliveryState.SENDING).limit(1)) is not None
+
+
 def test_killing_the_worker_ten_times_doubles_nothing_and_loses_nothing(released: tuple[World, str]) -> None:
     world, ref = released
     settings = world.app.settings
@@ -53,10 +58,12 @@ def test_killing_the_worker_ten_times_doubles_nothing_and_loses_nothing(released
     for _ in range(KILLS):
         with started(settings, "worker", **small) as worker:
             wait_until(partial(prints, worker, "worker_started"))
-            time.sleep(moments.uniform(0.0, 0.3))
+            # A call is short beside what a worker does before it: the kill comes as soon as one is seen, or at random.
+            end = time.monotonic() + moments.uniform(0.1, 1.5)
+            while time.monotonic() < end and not is_sending(world):
+                pass
             worker.kill()
-        with world.app.database.reading() as session:
-            caught += bool(session.scalar(select(Delivery.id).where(Delivery.state == DeliveryState.SENDING).limit(1)))
+        caught += is_sending(world)
     done = subprocess.run(
         [sys.executable, "-m", "wsgi", "worker", "--until-idle"],
         cwd=ROOT,

@@ -1,0 +1,186 @@
+"""Commands of delivery: where a campaign stands, steering it, and what people decide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import click
+from rich.table import Table
+from sqlalchemy.orm import Session
+
+from foundation.cli import staff_option
+from notify import queries, settling, upkeep
+from notify.campaigns import abort_campaign, list_gates, pause_campaign, resume_campaign
+from notify.decisions import Decision, decide_unknown, retry_failed
+from notify.pacing import resume_sender, set_pace
+from notify.registry import make_carriers
+
+if TYPE_CHECKING:
+    from foundation.cli import App
+
+
+class Steering(Protocol):
+    """A use case that steers a campaign; False when nothing was to be changed."""
+
+    def __call__(self, session: Session, campaign: str, *, actor: str, reason: str) -> bool:
+        """Do it."""
+        ...
+
+
+@click.group("delivery")
+def delivery() -> None:
+    """Deliveries: where a campaign stands, and taking up what dead workers left."""
+
+
+@delivery.command("status")
+@click.argument("campaign")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@click.pass_obj
+def status(app: App, campaign: str, as_json: bool) -> None:
+    """Count a campaign's postings and messages by state.
+
+    \b
+    Example:
+      outage delivery status AS-2026-00001
+    """
+    with app.database.reading() as session:
+        counts = queries.campaign_counts(session, campaign)
+        amounts = queries.campaign_amounts(session, campaign)
+        waiting = queries.count_waiting(session, campaign)
+        held = queries.count_held(session, campaign)
+        steering = queries.find_campaign(session, campaign)
+        gates = {gate.kind: gate.open_percent for gate in list_gates(session, campaign)}
+    if as_json:
+        document = {"campaign": campaign, "counts": counts, "amounts_minor": amounts, "waiting": waiting, "held": held}
+        state = None if steering is None else str(steering.state)
+        app.print_json(document | {"state": state, "open_percent": gates})
+        return
+    if steering is None:
+        app.console.print(f"{campaign}: nothing was enqueued")
+        return
+    table = Table("kind", "state", "rows", title=campaign)
+    for kind, states in sorted(counts.items()):
+        for state, count in sorted(states.items()):
+            table.add_row(kind, state, f"{count:,}")
+    app.console.print(table)
+    app.console.print(f"{waiting:,} messages wait for their postings, {held:,} deliveries are held")
+    opened = ", ".join(f"{percent} % of {kind}s" for kind, percent in sorted(gates.items())) or "nothing"
+    app.console.print(f"{steering.state}; open: {opened}" + (f"; {steering.reason}" if steering.reason else ""))
+
+
+def _add_steering(name: str, step: Steering, said: str, done: str, already: str) -> None:
+    """A command that steers a campaign: who and why are asked for, and running it twice changes nothing more."""
+
+    @delivery.command(name, help=said)
+    @click.argument("campaign")
+    @click.option("--reason", required=True, help="Why; it stands in the audit.")
+    @staff_option
+    @click.pass_obj
+    def command(app: App, campaign: str, reason: str, actor: str) -> None:
+        who = app.staff(actor, "deliveries.write")
+        with app.database.transaction() as session:
+            changed = step(session, campaign, actor=who, reason=reason)
+        cancelled = upkeep.cancel_aborted(app.database)
+        more = f", {cancelled:,} deliveries cancelled" if cancelled else ""
+        app.console.print(f"{campaign}: {done if changed else already}{more}")
+
+
+_add_steering(
+    *("pause", pause_campaign, "Stop sending a campaign from the next call of each worker on."),
+    *("paused", "is paused already, nothing changed"),
+)
+_add_steering(
+    *("resume", resume_campaign, "Let a campaign go on after a pause, or after failures had stopped it."),
+    *("goes on", "runs already, nothing changed"),
+)
+_add_steering(
+    *("abort", abort_campaign, "Send nothing more of a campaign, for ever; what has left has left."),
+    *("aborted", "was aborted already, nothing changed"),
+)
+
+
+@delivery.command("decide")
+@click.argument("campaign")
+@click.argument("decision", type=click.Choice([str(one) for one in Decision]))
+@click.option("--key", "keys", multiple=True, help="Only the delivery with this key; may be given more than once.")
+@click.option("--reason", required=True, help="How you know; it stands in the audit.")
+@staff_option
+@click.pass_obj
+def decide(app: App, campaign: str, decision: str, keys: tuple[str, ...], reason: str, actor: str) -> None:
+    """Settle unknown attempts by a person's word: they are there, are not there, or are to be sent again.
+
+    \b
+    Example:
+      outage delivery decide AS-2026-00001 not_there --reason "log of the provider" --as mary
+    """
+    who = app.staff(actor, "deliveries.write")
+    with app.database.transaction() as session:
+        settled = decide_unknown(session, campaign, Decision(decision), keys=keys or None, actor=who, reason=reason)
+    app.console.print(f"{settled:,} unknown attempts are settled: {decision}")
+
+
+@delivery.command("retry")
+@click.argument("campaign")
+@click.option("--failed-with", help="Only those that failed with exactly this reason.")
+@click.option("--reason", required=True, help="What was mended; it stands in the audit.")
+@staff_option
+@click.pass_obj
+def retry(app: App, campaign: str, failed_with: str | None, reason: str, actor: str) -> None:
+    """Let failed deliveries be tried again: nothing of them took effect.
+
+    \b
+    Example:
+      outage delivery retry AS-2026-00001 --failed-with "no such text" --reason "text saved" --as mary
+    """
+    who = app.staff(actor, "deliveries.write")
+    with app.database.transaction() as session:
+        retried = retry_failed(session, campaign, failed_with=failed_with, actor=who, reason=reason)
+    app.console.print(f"{retried:,} deliveries will be tried again")
+
+
+@delivery.command("pace")
+@click.argument("sender")
+@click.argument("rows_per_second", type=float)
+@click.option("--burst", default=1, show_default=True, help="The most at once after a rest.")
+@staff_option
+@click.pass_obj
+def pace(app: App, sender: str, rows_per_second: float, burst: int, actor: str) -> None:
+    """Set the pace of a sender for all workers, from their next claim on; 0 lifts the limit.
+
+    \b
+    Example:
+      outage delivery pace twilio:+447700900000 20 --burst 5 --as mary
+    """
+    who = app.staff(actor, "deliveries.write")
+    with app.database.transaction() as session:
+        set_pace(session, sender, rows_per_second=rows_per_second or None, burst=burst, actor=who)
+    app.console.print(f"{sender}: {f'{rows_per_second:g} rows a second' if rows_per_second else 'no limit'}")
+
+
+@delivery.command("unhalt")
+@click.argument("sender")
+@click.option("--reason", required=True, help="What was mended; it stands in the audit.")
+@staff_option
+@click.pass_obj
+def unhalt(app: App, sender: str, reason: str, actor: str) -> None:
+    """Let a sender go on that its provider had refused."""
+    who = app.staff(actor, "deliveries.write")
+    with app.database.transaction() as session:
+        changed = resume_sender(session, sender, actor=who, reason=reason)
+    app.console.print(f"{sender}: {'goes on' if changed else 'was not halted'}")
+
+
+@delivery.command("recover")
+@click.pass_obj
+def recover(app: App) -> None:
+    """Take up what dead workers left, as every worker does by itself."""
+    requeued, unknown = upkeep.recover(app.database)
+    app.console.print(f"{requeued:,} claims put back, {unknown:,} attempts are now unknown")
+
+
+@delivery.command("settle")
+@click.pass_obj
+def settle(app: App) -> None:
+    """Ask the carriers about unknown attempts, as every worker does by itself."""
+    counts = settling.settle_unknown(app.database, make_carriers(app.settings, app.database))
+    app.console.print(f"{counts.settled:,} settled: {counts.delivered:,} were there, {counts.put_back:,} go again")

@@ -1,0 +1,255 @@
+"""What became of attempts, written onto them: by the worker that made them, by asking, by receipts, by people."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    CursorResult,
+    Result,
+    Row,
+    TableValuedAlias,
+    bindparam,
+    cast,
+    exists,
+    func,
+    literal,
+    null,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.orm import Session
+
+from foundation.db import database_now
+from notify.carriers import Outcome
+from notify.counters import COUNTED, HELD, ORPHANED, STANDS, WAITING, Changes, standing_of
+from notify.fallback import take_next_way
+from notify.models import ATTEMPTS, DELIVERIES, DeliveryKind, DeliveryState
+from notify.transitions import CLAIMED, IN_FLIGHT, PENDING
+
+_BACK_OFF_MOST_SECONDS = 3600
+# A throttled row did nothing wrong: the sender's pace makes it wait, not its own count of attempts.
+_THROTTLED_SECONDS = 2
+OPEN = frozenset({DeliveryState.SENDING, DeliveryState.UNKNOWN})
+_LOCKED = (*(DELIVERIES.c[name] for name in ("id", "key", "group_key", "attempt")), *COUNTED, *STANDS)
+Said = Mapping[tuple[int, int], Outcome]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What recording outcomes changed: rows by their new state, and messages released by confirmed postings."""
+
+    states: Mapping[DeliveryState, int]
+    released: int
+
+
+def record_outcomes(
+    session: Session, outcomes: Said, *, receipt_hours: int | None = None, goes_on: bool = True
+) -> Recorded:
+    """Write outcomes by (delivery id, attempt), and release the messages whose postings are now all confirmed.
+
+    With `goes_on` a text that failed takes the next way of its recipient, if it has one.
+
+    Only where that attempt is still open (`sending` or `unknown`): a worker that was taken for dead and comes back
+    late changes nothing that was settled in the meantime. What is accepted has its receipt due in `receipt_hours`.
+    """
+    return write_where(
+        session,
+        outcomes,
+        lambda row, attempt, _: row.state in OPEN and row.attempt == attempt,
+        receipt_hours=receipt_hours,
+        goes_on=goes_on,
+    )
+
+
+def write_where(
+    session: Session,
+    outcomes: Said,
+    applies: Callable[[Row[Any], int, Outcome], bool],
+    *,
+    receipt_hours: int | None = None,
+    goes_on: bool = True,
+) -> Recorded:
+    """Write those outcomes that apply to their row as it stands, locked; one outcome per delivery."""
+    rows = _lock(session, outcomes)
+    said = {number: (attempt, outcome) for (number, attempt), outcome in outcomes.items()}
+    rows = [row for row in rows if applies(row, *said[row.id])]
+    if not rows:
+        return Recorded({}, 0)
+    changes = Changes()
+    sent_on = take_next_way(session, rows, said, changes) if goes_on else set()
+    rest = [row for row in rows if row.id not in sent_on]
+    _write(session, rest, said, receipt_hours)
+    for row in rest:
+        changes.move(row, standing_of(row), _standing_after(row, said[row.id][1].state))
+    postings = [(row, said[row.id][1].state) for row in rows if row.kind == DeliveryKind.POSTING]
+    failed = {row.group_key: row.key for row, state in postings if state == DeliveryState.FAILED}
+    _explain_waiting(session, failed)
+    confirmed = {row.group_key for row, state in postings if state == DeliveryState.DELIVERED}
+    released = _release_messages(session, confirmed - failed.keys(), changes)
+    changes.write(session)
+    states = Counter(said[row.id][1].state for row in rest)
+    if sent_on:
+        states[DeliveryState.PENDING] += len(sent_on)
+    return Recorded(states, released)
+
+
+def list_unknown(session: Session, channel: str, *, asked_after_seconds: int, limit: int) -> Sequence[Row[Any]]:
+    """Unknown deliveries of a channel that have been waiting to be asked about (`lease_until`) for so long."""
+    query = (
+        select(*CLAIMED)
+        .where(
+            IN_FLIGHT,
+            DELIVERIES.c.state == DeliveryState.UNKNOWN,
+            DELIVERIES.c.channel == channel,
+            DELIVERIES.c.lease_until <= database_now(session, -asked_after_seconds),
+        )
+        .order_by(DELIVERIES.c.lease_until, DELIVERIES.c.id)
+        .limit(limit)
+    )
+    return session.execute(query).all()
+
+
+def put_off_asking(session: Session, attempts: Mapping[tuple[int, int], str], seconds: int) -> None:
+    """Keep attempts `unknown` with a reason by (delivery id, attempt), and ask about them again only after a while."""
+    rows = [
+        {"row_id": number, "row_attempt": attempt, "new_reason": reason}
+        for (number, attempt), reason in sorted(attempts.items())
+    ]
+    change = (
+        update(DELIVERIES)
+        .where(
+            DELIVERIES.c.id == bindparam("row_id"),
+            DELIVERIES.c.attempt == bindparam("row_attempt"),
+            DELIVERIES.c.state == DeliveryState.UNKNOWN,
+        )
+        .values(reason=bindparam("new_reason"), lease_until=database_now(session, seconds))
+    )
+    if rows:
+        session.connection().execute(change, rows)
+
+
+def _lock(session: Session, outcomes: Said) -> Sequence[Row[Any]]:
+    # One order for all writers, so that two of them cannot wait for each other.
+    query = select(*_LOCKED).where(DELIVERIES.c.id.in_({number for number, _ in outcomes}))
+    return session.execute(query.order_by(DELIVERIES.c.id).with_for_update()).all()
+
+
+def _standing_after(row: Row[Any], state: DeliveryState) -> str:
+    if state == DeliveryState.PENDING:
+        return HELD
+    if state == DeliveryState.UNKNOWN and row.worker is None:
+        return ORPHANED
+    return str(state)
+
+
+def _write(
+    session: Session,
+    rows: Sequence[Row[Any]],
+    said: Mapping[int, tuple[int, Outcome]],
+    receipt_hours: int | None,
+) -> None:
+    # Most of a batch ends alike: one statement for all rows that do is several times faster than one each.
+    alike: dict[tuple[DeliveryState, str | None, int, int], dict[int, str | None]] = defaultdict(dict)
+    for row in rows:
+        attempt, outcome = said[row.id]
+        wait = _wait_seconds(attempt, outcome, receipt_hours)
+        alike[outcome.state, outcome.reason, attempt, wait][row.id] = outcome.provider_ref
+    for (state, reason, attempt, wait), refs in alike.items():
+        _end_attempts(session, refs, attempt, state, reason, wait)
+
+
+def _wait_seconds(attempt: int, outcome: Outcome, receipt_hours: int | None) -> int:
+    if outcome.state == DeliveryState.ACCEPTED:
+        return (receipt_hours or 0) * 3600
+    if outcome.state != DeliveryState.PENDING:
+        return 0
+    if outcome.trouble is not None:
+        return outcome.retry_after_seconds or _THROTTLED_SECONDS
+    return min(1 << min(attempt, 30), _BACK_OFF_MOST_SECONDS)
+
+
+def _end_attempts(
+    session: Session, refs: Mapping[int, str | None], attempt: int, state: DeliveryState, reason: str | None, wait: int
+) -> None:
+    ended = _json_pairs(session, refs)
+    now = database_now(session)
+    is_due = state == DeliveryState.UNKNOWN or (state == DeliveryState.ACCEPTED and wait)
+    values: dict[str, Any] = {
+        "state": state,
+        "reason": reason,
+        "provider_ref": func.coalesce(ended.c.value, DELIVERIES.c.provider_ref),
+        "changed_at": now,
+        "lease_until": database_now(session, wait) if is_due else null(),
+    }
+    if state == DeliveryState.PENDING:
+        values |= {"not_before": database_now(session, wait), "hold": "time"}
+    session.execute(update(DELIVERIES).where(DELIVERIES.c.id == cast(ended.c.key, DELIVERIES.c.id.type)).values(values))
+    attempts = update(ATTEMPTS).where(ATTEMPTS.c.delivery_id.in_(list(refs)), ATTEMPTS.c.number == attempt)
+    session.execute(attempts.values(ended_at=now, outcome=str(state), detail=reason))
+
+
+def _json_pairs(session: Session, pairs: Mapping[int, str | None]) -> TableValuedAlias:
+    """A table of `key` and `value` made from one parameter, as each database reads JSON."""
+    document = literal(json.dumps(pairs))
+    if session.get_bind().dialect.name == "postgresql":
+        return func.jsonb_each_text(cast(document, postgresql.JSONB)).table_valued("key", "value")
+    return func.json_each(document).table_valued("key", "value")
+
+
+def _explain_waiting(session: Session, failed: Mapping[str, str]) -> None:
+    rows = [{"group": group, "new_reason": f"waits: the credit {key} failed"} for group, key in sorted(failed.items())]
+    if rows:
+        session.connection().execute(_EXPLAIN, rows)
+
+
+def _release_messages(session: Session, groups: Collection[str], changes: Changes) -> int:
+    if not groups:
+        return 0
+    # Two workers may confirm the last two postings of a group at once. Each locks the message first and looks at the
+    # postings in a statement after that, so the second of them sees what the first has committed.
+    waiting = (
+        select(DELIVERIES.c.id)
+        .where(
+            DELIVERIES.c.group_key.in_(sorted(groups)),
+            DELIVERIES.c.kind == DeliveryKind.MESSAGE,
+            DELIVERIES.c.state == DeliveryState.PENDING,
+            DELIVERIES.c.waiting,
+        )
+        .order_by(DELIVERIES.c.id)
+        .with_for_update()
+    )
+    ids = session.scalars(waiting).all()
+    posting = DELIVERIES.alias("posting")
+    unconfirmed = exists().where(
+        posting.c.group_key == DELIVERIES.c.group_key,
+        posting.c.kind == DeliveryKind.POSTING,
+        posting.c.state != DeliveryState.DELIVERED,
+    )
+    release = update(DELIVERIES).where(DELIVERIES.c.id.in_(ids), ~unconfirmed).values(waiting=False, reason=None)
+    released = session.execute(release.returning(*COUNTED, DELIVERIES.c.hold)).all()
+    for row in released:
+        changes.move(row, WAITING, PENDING if row.hold is None else HELD)
+    return len(released)
+
+
+def rows_changed(result: Result[Any]) -> int:
+    """How many rows a statement changed."""
+    return result.rowcount if isinstance(result, CursorResult) else 0
+
+
+_EXPLAIN = (
+    update(DELIVERIES)
+    .where(
+        DELIVERIES.c.group_key == bindparam("group"),
+        DELIVERIES.c.kind == DeliveryKind.MESSAGE,
+        DELIVERIES.c.state == DeliveryState.PENDING,
+        DELIVERIES.c.waiting,
+    )
+    .values(reason=bindparam("new_reason"))
+)

@@ -1,0 +1,70 @@
+"""A process that drains with carriers that do nothing: `python -m tests.benchmarks.drain_process URL NAME HOW`.
+
+HOW is `batches` (ours) or `rows` (a hand-written loop with one commit per row). It says `ready`, waits for a line, and
+then says how many rows it moved.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from sqlalchemy import text
+
+from foundation.db import Database
+from notify.carriers import Carrier, Manner, Outcome, Outgoing, Promises
+from notify.delivery import drain
+from notify.models import DeliveryState
+
+_ONE_ROW = text(
+    "UPDATE deliveries SET state = 'delivered', attempt = attempt + 1 WHERE id = ("
+    "SELECT id FROM deliveries WHERE state = 'pending' AND NOT waiting ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED"
+    ") RETURNING id"
+)
+ROWS_ONE_BY_ONE = 1000
+
+
+class Nothing:
+    """A carrier that takes everything and does nothing."""
+
+    in_flight = 500
+    manner = Manner()
+    promises = Promises(idempotent=True, can_be_asked=False, fences=False)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def send(self, batch: Sequence[Outgoing]) -> list[Outcome]:
+        """Taken."""
+        return [Outcome(DeliveryState.DELIVERED, "nothing") for _ in batch]
+
+    def ask(self, batch: Sequence[Outgoing]) -> list[Outcome | None]:
+        """Nobody knows."""
+        return [None for _ in batch]
+
+
+def drain_by_row(database: Database) -> int:
+    """The rival: claim and record one row per transaction, with no guarantee at all."""
+    moved = 0
+    with database.engine.connect() as connection:
+        while moved < ROWS_ONE_BY_ONE and connection.execute(_ONE_ROW).first() is not None:
+            connection.commit()
+            moved += 1
+    return moved
+
+
+def main(url: str, name: str, how: str) -> None:
+    """Drain until nothing is left."""
+    database = Database(url)
+    carriers: dict[str, Carrier] = {channel: Nothing(channel) for channel in ("book", "spool")}
+    print("ready", flush=True)
+    sys.stdin.readline()
+    if how == "rows":
+        moved = drain_by_row(database)
+    else:
+        moved = drain(database, carriers, worker=name, lease_seconds=60, batch=500).delivered
+    print(moved, flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
