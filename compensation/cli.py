@@ -53,6 +53,8 @@ def test(context: click.Context, file: Path) -> None:
     for result in results:
         click.echo(f"{'passed' if result.passed else 'FAILED'}  {result.name}")
         if not result.passed:
+            click.echo(f"        expected  {result.expected}")
+            click.echo(f"        got       {result.got}")
             click.echo(f"        {result.detail}")
     failed = sum(not result.passed for result in results)
     click.echo(f"{len(results)} tests, {failed} failed")

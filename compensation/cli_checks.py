@@ -42,9 +42,10 @@ def check(context: click.Context, file: Path, seconds: float, explain: bool) -> 
     Exit code 1 when its tables leave something open that nobody explained: it could not be submitted.
     """
     document = read_document(file)
-    click.echo(f"{file}: {document.name} is sound: reads {', '.join(document.facts_read())}")
     findings = check_policy_tables(document, now=clock.monotonic, budget_seconds=seconds)
     problems = findings.problems()
+    verdict = "can be saved, but not submitted until this is closed or explained" if problems else "is sound"
+    click.echo(f"{file}: {document.name} {verdict}: reads {', '.join(document.facts_read())}")
     for words in problems:
         click.echo(f"  {words}")
     for words in findings.remarks():

@@ -12,7 +12,6 @@ from compensation.document_model import ExpressionDecision, PolicyDocument, Rewa
 from compensation.facts import to_value
 from compensation.feel import FeelType, Node, Value, evaluate, names, write_expression
 from compensation.feel.values import write_value
-from compensation.measures_said import measure_said
 from compensation.phrases import Phrases, result_names
 from compensation.rewards import RewardLine, reward_line
 from compensation.settling import NO_STANDING, Settled, Settler, Standing
@@ -142,7 +141,7 @@ class _Case:
         missing = [name for name in wanted if name not in given]
         if missing:
             raise InputError("facts are missing", where=self.document.name, value=missing, accepted=", ".join(wanted))
-        read, counts = [], self.measures_said()
+        read, counts = [], self.document.measures_said(self.on)
         for name in wanted:
             fact = self.document.catalogue[name]
             value = to_value(fact, given[name], self.document.currency)
@@ -150,13 +149,6 @@ class _Case:
             counted = f" ({counts[name]})" if name in counts else ""
             read.append(FactRead(name, write_value(value), f"{said}{counted}"))
         return tuple(read)
-
-    def measures_said(self) -> dict[str, str]:
-        """What each measure counts, with the parameters of the day."""
-        if not self.document.measures:
-            return {}
-        dated = {one.name: value.value for one in self.document.parameters if (value := one.on(self.on)) is not None}
-        return {measure.name: measure_said(measure, dated) for measure in self.document.measures}
 
     def take_parameters(self) -> tuple[ParameterRead, ...]:
         wanted = self.document.names_read()

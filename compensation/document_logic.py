@@ -142,7 +142,10 @@ class LogicReader:
         if node is None or self.reader.is_null(node):
             return None
         parsed = self.parse(node, "text")
-        if parsed is not None:
+        if isinstance(parsed, Name) and parsed.name not in self.known:
+            what = f'the name of a text stands in quotes, or "{parsed.name}" is an unknown name'
+            self.reader.problem(node, what, f"""'"{parsed.name}"', or if ... then "{parsed.name}" else null""")
+        elif parsed is not None:
             self.complain(check_result(parsed, FeelType.STRING, self.scope, self.head.exponent))
         return parsed
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from compensation.facts import Fact, Origin
 from compensation.feel import FeelType, Literal, NameType, Node, UnaryTests, Value, names
 from compensation.measures import HolidayCalendar, Measure
+from compensation.measures_said import measure_said
 from compensation.rewards import How, Per, RewardKind, purse_of
 from compensation.tables import Table, output_types
 from compensation.terms import NO_TERMS, Terms
@@ -249,6 +250,18 @@ class PolicyDocument:
             if measure.name in found:
                 found |= measure.parameters | measure.facts
         return frozenset(found)
+
+    def measures_said(self, day: datetime.date) -> Mapping[str, str]:
+        """What each measure counts, in words, with the parameters of a day."""
+        if day not in self._said:
+            dated = {one.name: value.value for one in self.parameters if (value := one.on(day)) is not None}
+            self._said[day] = {measure.name: measure_said(measure, dated) for measure in self.measures}
+        return self._said[day]
+
+    @functools.cached_property
+    def _said(self) -> dict[datetime.date, Mapping[str, str]]:
+        # Every case of an incident has the same day; making the words takes longer than deciding it does.
+        return {}
 
     def history_read(self) -> tuple[str, ...]:
         """The facts about what was before that it reads, sorted; where nothing is known of a line they are 0."""

@@ -37,6 +37,7 @@ LONGEST_NAME = 48
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 # What stands in for a part that could not be read, so that the rest is still checked; such a policy is never returned.
 _STAND_IN_DATE = datetime.date(1970, 1, 1)
+_STAND_IN_ZONE = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +101,17 @@ def _currency(reader: Reader, parts: Mapping[str, yaml.Node]) -> str:
 def _zone(reader: Reader, parts: Mapping[str, yaml.Node]) -> str:
     zone = _text(reader, parts, "zone")
     known = zoneinfo.available_timezones()
-    if zone and zone not in known:
+    if zone in known:
+        return zone
+    if zone:
         reader.problem(parts["zone"], f'unknown time zone "{zone}"', suggestion(zone, known) or "Europe/London")
-    return zone
+    return _STAND_IN_ZONE
 
 
 def _in_force(reader: Reader, node: yaml.Node | None) -> tuple[datetime.date, datetime.date | None]:
     if node is None:
         return _STAND_IN_DATE, None
-    parts = reader.mapping(node, "in force", ["from", "to"])
+    parts = reader.mapping(node, "in force", ["from"], ["to"])
     start = reader.date(parts["from"], "from") if "from" in parts else None
     end = reader.date(parts["to"], "to") if "to" in parts else None
     if "from" in parts and reader.is_null(parts["from"]):

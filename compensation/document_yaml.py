@@ -109,6 +109,9 @@ class Reader:
     ) -> dict[str, yaml.Node]:
         """The values of a mapping with a fixed set of keys; unknown and missing keys are problems."""
         known = [*required, *optional]
+        if required and not isinstance(node, yaml.MappingNode):
+            self.problem(node, f"{what} is not a mapping", "{" + ", ".join(f"{key}: ..." for key in required) + "}")
+            return {}
         found: dict[str, yaml.Node] = {}
         for key, key_node, value in self.entries(node, what):
             if key in known:
@@ -116,10 +119,9 @@ class Reader:
                 continue
             close = suggestion(key, known)
             self.problem(key_node, f'{what} has no "{key}"', f"{close} " * bool(close) + f"one of {listing(known)}")
-        if isinstance(node, yaml.MappingNode):
-            for key in required:
-                if key not in found:
-                    self.problem(node, f'{what} lacks "{key}"', f"{key}: ...")
+        for key in required:
+            if key not in found:
+                self.problem(node, f'{what} lacks "{key}"', f"{key}: ...")
         return found
 
     def items(self, node: yaml.Node, what: str) -> list[yaml.Node]:

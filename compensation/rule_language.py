@@ -85,7 +85,8 @@ def _lines() -> Iterator[str]:
     yield "Anything with null gives null. A plain number beside money stands for major units."
     yield from _section("Functions", ("written", "meaning", "gives"), _functions())
     yield ""
-    yield "Money must be rounded once, outermost, by one of " + ", ".join(f"`{name}`" for name in ROUNDINGS) + "."
+    yield "Money must be whole minor units: rounded outermost by one of " + ", ".join(f"`{name}`" for name in ROUNDINGS)
+    yield "(never twice), or a sum, difference, `min`, `max` or `if` of amounts that are."
     yield "There is no `today` or `now`: a rule says the same whenever it is asked."
     yield f"A pattern is a regular expression of {PATTERN_FORM}; flags `i` (case), `m` (lines), `s` (a dot takes"
     yield f"line ends). It searches texts of at most {MAX_SEARCHED} characters, fewer the more open repetitions it has."

@@ -205,3 +205,23 @@ def define_attribute(
             session, name=name, kind=kind, meaning=meaning, allowed=list(allowed) or None, unit=unit, actor=actor
         )
     click.echo(f"attribute {name} {'defined' if changed else 'was defined like this before, nothing changed'}")
+
+
+@attribute.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.pass_obj
+def list_attributes(app: App, as_json: bool) -> None:
+    """List the attributes of lines that staff defined, by name."""
+    from outage import attributes
+
+    with app.database.reading() as session:
+        found = attributes.list_attributes(session)
+    if as_json:
+        names = ("name", "type", "unit", "allowed", "meaning")
+        app.print_json([{name: getattr(one, name) for name in names} for one in found])
+        return
+    for one in found:
+        values = f" ({', '.join(map(str, one.allowed))})" if one.allowed else ""
+        click.echo(f"{one.name:<24} {f'{one.type} {one.unit}'.strip():<16} {one.meaning}{values}")
+    if not found:
+        click.echo("no attributes")

@@ -172,6 +172,11 @@ class Incident(Base):
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"))
     force_majeure: Mapped[str | None] = mapped_column(String(32))
 
+    @property
+    def known_at(self) -> datetime:
+        """When the operator knew: the opening, or the start of what was opened ahead of it, such as planned work."""
+        return max(self.opened_at, self.started_at)
+
 
 class Outage(Base):
     """A half-open interval of lost or degraded service on one element; open while `ended_at` is None."""

@@ -65,7 +65,7 @@ def scale_of(
         incident=incident.ref,
         at=instant,
         started_at=incident.started_at,
-        known_at=max(incident.opened_at, incident.started_at),
+        known_at=incident.known_at,
         restored_at=incident.restored_at,
         planned=incident.planned,
         is_open=is_open,

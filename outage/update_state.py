@@ -59,7 +59,7 @@ class Told:
         updates = self.updates[incident.id]
         changes = sorted(self._changes(incident, updates[-1])) if updates else []
         return Situation(
-            known_at=max(incident.opened_at, incident.started_at),
+            known_at=incident.known_at,
             restored_at=incident.restored_at,
             posted=[Posted(one.posted_at, one.kind) for one in updates],
             changed_at=changes[0][0] if changes else None,

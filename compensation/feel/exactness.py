@@ -5,12 +5,14 @@ from __future__ import annotations
 from fractions import Fraction
 
 from compensation.feel.functions import EXTREMES, ROUNDINGS
-from compensation.feel.nodes import Call, If, ListOf, Literal, Name, Node
+from compensation.feel.nodes import Binary, Call, If, ListOf, Literal, Name, Node
 from compensation.feel.scope import Scope
 
 
 def is_exact_money(node: Node, scope: Scope, exponent: int) -> bool:
-    """Whether an expression is a whole number of minor units by its form: rounded outermost, or exact as it stands."""
+    """Whether an expression is a whole number of minor units by its form: rounded outermost, a sum or difference of
+    such, or exact as it stands.
+    """
     match node:
         case Literal(value):
             return value is None or (isinstance(value, Fraction) and (value * 10**exponent).denominator == 1)
@@ -24,5 +26,8 @@ def is_exact_money(node: Node, scope: Scope, exponent: int) -> bool:
         case Call(function, arguments) if function in EXTREMES:
             items = arguments[0].items if isinstance(arguments[0], ListOf) else arguments
             return all(is_exact_money(item, scope, exponent) for item in items)
+        case Binary("+" | "-", left, right):
+            # Money goes with money alone here, so both sides are whole and their sum is.
+            return is_exact_money(left, scope, exponent) and is_exact_money(right, scope, exponent)
         case _:
             return False

@@ -58,8 +58,11 @@ def open_incident(body: dict[str, Any]) -> Any:
         OutageStart(item["element"], tuple(item["services"] or ()) or None, item["started_at"], item["degree"])
         for item in body.pop("outages")
     ]
+    beyond_control = body.pop("force_majeure")
     with transaction() as session:
-        return incidents.open_incident(session, **body, outages=outages, actor=actor())
+        incident = incidents.open_incident(session, **body, outages=outages, actor=actor())
+        incidents.change_force_majeure(session, incident, beyond_control, actor=actor())
+        return incident
 
 
 @calls.call("GET", "/incidents/<ref>", answer=schemas.IncidentDetailAnswer)
@@ -81,6 +84,21 @@ def restore_incident(body: dict[str, Any], ref: str) -> dict[str, Any]:
             session, incident, body["elements"], at=body["at"], services=body["services"], actor=actor()
         )
     return {"ended": ended, "incident": incident}
+
+
+@calls.call("POST", "/incidents/<ref>/cause", answer=schemas.CauseAnswer)
+@calls.takes(schemas.CauseBody)
+@permission("incidents.write")
+def change_cause(body: dict[str, Any], ref: str) -> dict[str, Any]:
+    """Set the class of cause and what was beyond anybody's control, which policies read. Again: no change."""
+    with transaction() as session:
+        incident = incidents.get_incident(session, ref)
+        changed = "cause_class" in body and incidents.change_cause(
+            session, incident, body["cause_class"], actor=actor()
+        )
+        if "force_majeure" in body:
+            changed |= incidents.change_force_majeure(session, incident, body["force_majeure"], actor=actor())
+    return {"changed": changed, "incident": incident}
 
 
 @calls.call("POST", "/incidents/<ref>/close", answer=schemas.ClosedAnswer)

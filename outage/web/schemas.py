@@ -9,7 +9,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from foundation import clock
 from foundation.errors import InputError
-from outage.lifecycle import SERVICES, CauseClass, Degree, IncidentStatus, Severity
+from outage.lifecycle import SERVICES, CauseClass, Degree, ForceMajeure, IncidentStatus, Severity
 
 MOST_ELEMENTS = 100_000
 
@@ -35,6 +35,11 @@ def instant_field(description: str, **options: Any) -> InstantText:
 
 def _ref(**options: Any) -> fields.String:
     return fields.String(validate=validate.Length(1, 128), **options)
+
+
+def _force_majeure(**options: Any) -> fields.Enum[ForceMajeure]:
+    said = {"description": "What was beyond anybody's control; policies read it. None: nothing was."}
+    return fields.Enum(ForceMajeure, by_value=True, allow_none=True, metadata=said, **options)
 
 
 def _services(description: str) -> fields.List[Any]:
@@ -64,9 +69,17 @@ class OpeningBody(StrictSchema):
     title = fields.String(required=True, validate=validate.Length(1, 256))
     severity = fields.Enum(Severity, by_value=True, required=True)
     cause_class = fields.Enum(CauseClass, by_value=True, load_default=CauseClass.UNKNOWN)
+    force_majeure = _force_majeure(load_default=None)
     planned = fields.Boolean(load_default=False, truthy={True}, falsy={False})
     started_at = instant_field("When the first service was lost.", required=True)
     outages = fields.List(fields.Nested(OutageBody), load_default=list, validate=validate.Length(max=MOST_ELEMENTS))
+
+
+class CauseBody(StrictSchema):
+    """What an incident was caused by; a field that is left out stays as it is."""
+
+    cause_class = fields.Enum(CauseClass, by_value=True)
+    force_majeure = _force_majeure()
 
 
 class RestoreBody(StrictSchema):
@@ -100,8 +113,12 @@ class IncidentAnswer(Schema):
     status = fields.Enum(IncidentStatus, by_value=True)
     severity = fields.Enum(Severity, by_value=True)
     cause_class = fields.Enum(CauseClass, by_value=True)
+    force_majeure = fields.String(
+        allow_none=True, metadata={"description": "What was beyond anybody's control, null when nothing was."}
+    )
     planned = fields.Boolean()
     started_at = instant_field("UTC")
+    known_at = instant_field("UTC; when the operator knew: the opening, or the start when that was later.")
     restored_at = instant_field("UTC")
     closed_at = instant_field("UTC")
     opened_by = fields.String()
@@ -183,6 +200,13 @@ class AlarmsAnswer(Schema):
     """What came of a webhook, in the order of its alerts."""
 
     alarms = fields.List(fields.Nested(AlarmAnswer))
+
+
+class CauseAnswer(Schema):
+    """Whether the cause changed."""
+
+    changed = fields.Boolean()
+    incident = fields.Nested(IncidentAnswer)
 
 
 class ChangedAnswer(Schema):

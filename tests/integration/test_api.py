@@ -282,3 +282,26 @@ def test_a_wrong_method_says_which_are_right(app, noc):
     answer = call(app, "DELETE", "/incidents", noc)
     assert answer.status_code == 405
     assert "POST" in answer.headers["Allow"]
+
+
+def test_an_incident_says_what_was_beyond_control_and_since_when_it_was_known(app, noc):
+    opened = call(app, "POST", "/incidents", noc, {**OPENING, "force_majeure": "storm"})
+    assert (opened.status_code, opened.json["force_majeure"]) == (201, "storm")
+    assert opened.json["known_at"] == max(opened.json["opened_at"], opened.json["started_at"])
+    ref = opened.json["ref"]
+    cause = f"/incidents/{ref}/cause"
+    changed = call(app, "POST", cause, noc, {"cause_class": "power"}).json
+    assert changed["changed"] is True
+    assert (changed["incident"]["cause_class"], changed["incident"]["force_majeure"]) == ("power", "storm")
+    assert call(app, "POST", cause, noc, {"force_majeure": None}).json["incident"]["force_majeure"] is None
+    assert call(app, "POST", cause, noc, {"force_majeure": None, "cause_class": "power"}).json["changed"] is False
+    assert call(app, "POST", cause, noc, {"force_majeure": "weather"}).status_code == 422
+    assert call(app, "GET", f"/incidents/{ref}", noc).json["incident"]["force_majeure"] is None
+
+
+def test_a_cause_is_changed_by_those_who_may_and_not_once_it_is_closed(app, noc, machine):
+    ref = open_one(app, noc)
+    assert call(app, "POST", f"/incidents/{ref}/cause", machine, {"cause_class": "power"}).status_code == 403
+    call(app, "POST", f"/incidents/{ref}/restore", noc, {"at": "2012-07-12T07:00:00Z"})
+    call(app, "POST", f"/incidents/{ref}/close", noc)
+    assert call(app, "POST", f"/incidents/{ref}/cause", noc, {"cause_class": "power"}).status_code == 409

@@ -135,3 +135,16 @@ def test_every_command_explains_itself(terminal: Terminal):
 
     for command in commands:
         walk(command, (command.name or "",))
+
+
+def test_attributes_are_listed_with_type_unit_and_values(terminal: Terminal):
+    assert terminal("attribute", "list").output == "no attributes\n"
+    allowed = ("--allowed", "gold", "--allowed", "blue")
+    terminal("attribute", "define", "tier", "--type", "string", *allowed, "--meaning", "Loyalty tier")
+    terminal("attribute", "define", "billed", "--type", "number", "--unit", "EUR", "--meaning", "Average billed")
+    said = [line.split() for line in terminal("attribute", "list").output.splitlines()]
+    assert said == [
+        ["billed", "number", "EUR", "Average", "billed"],
+        ["tier", "string", "Loyalty", "tier", "(gold,", "blue)"],
+    ]
+    assert [one["unit"] for one in json.loads(terminal("attribute", "list", "--json").output)] == ["EUR", ""]

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from compensation.cli import test as run_cases
 from compensation.cli_checks import boundary, check
 from compensation.document import load_policy
 from compensation.policy_tests import run_tests
+from compensation.scheme_library import get_scheme
 from foundation.cli import EXIT_INPUT, Shell
 from tests.unit.test_boundary_tests import POLICY
 from tests.unit.test_geometry_policy import EXPLAINED
@@ -40,6 +42,22 @@ def test_a_check_names_each_gap_and_ends_with_1_and_what_it_prints_closes_them(f
     assert result.exit_code == 1
     assert 'level: no rule matches when rule is "old" and hours lost is below 4' in result.stdout
     assert "      - gap: {rule: '\"old\"', hours lost: '< 4'}\n        why:\n" in result.stdout
+
+
+def test_a_check_with_findings_says_that_the_policy_can_be_saved_but_not_submitted(file):
+    file.write_text(OPEN.replace("@EXPLAINED@\n", ""))
+    said = outage("check", file).stdout.splitlines()[0]
+    assert "steps can be saved, but not submitted until this is closed or explained: reads" in said
+
+
+def test_a_failing_case_says_what_was_expected_and_what_came_out(file):
+    file.write_text(get_scheme("pt-lei-16-2022").text.replace("{credit: 1.67}", "{credit: 1.66}", 1))
+    result = CliRunner().invoke(run_cases, [str(file)])
+    said = [line.strip() for line in result.stdout.splitlines()]
+    at = next(place for place, line in enumerate(said) if line.startswith("FAILED"))
+    assert result.exit_code == 1
+    assert said[at + 1] == "expected  entitled: credit 1.66; text credit_only"
+    assert said[at + 2] == "got       entitled: credit 1.67; text credit_only"
 
 
 def test_a_file_that_cannot_be_read_is_one_line(file):

@@ -118,6 +118,11 @@ def test_a_cell_must_fit_its_input(subject, cell, what):
         ("if affected then service fee / 3 else 5", False),
         ("min(round half up(service fee / 3, 2), 20)", True),
         ("max([service fee / 3, 20])", False),
+        ("round half up(service fee / 3, 2) + round half up(service fee / 7, 2)", True),
+        ("service fee - 1.50 + round down(hours lost, 1)", True),
+        ("round half up(service fee / 3, 2) + service fee / 7", False),
+        ("service fee + 0.005", False),
+        ("service fee - rough", False),
     ],
 )
 def test_money_is_exact_only_when_rounded_outermost_or_exact_as_it_stands(text, exact):

@@ -11,9 +11,12 @@ import yaml
 from compensation.document import PolicyDocument, load_policy
 from compensation.document_measures import MEASURE_KEYS
 from compensation.facts_reference import COUNTS, SETTINGS, reference
+from compensation.geometry_policy import check_policy_tables
 from compensation.measures import Count
 from compensation.policy_tests import run_tests
 from compensation.scheme_library import list_schemes
+from foundation import clock
+from notify.ready_texts import READY_TEXTS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 _BLOCK = re.compile(r"```yaml\n(.*?)```", re.S)
@@ -78,12 +81,52 @@ def test_the_examples_of_policies_load() -> None:
     parameters = blocks(page, "Parameters")
     attributes = blocks(page, "Facts and attributes")
     measures, holidays = blocks(page, "Counting lost time: measures")
-    tests = blocks(page, "Worked cases from clock times")
+    tests = blocks(page, "Worked cases")
     nothing = "rewards:\n  - {name: sorry, kind: apology, when: days lost > 100}\n"
     document = loaded(
         "GBP", "Europe/London", "2025-04-01", *parameters, *attributes, measures, holidays, nothing, *tests
     )
     assert [result.passed for result in run_tests(document)] == [True]
+
+
+WHOLE = [("policies.md", "A whole policy"), ("scheme-from-law.md", "4. South Korea")]
+
+
+@pytest.mark.parametrize(("page", "heading"), WHOLE)
+def test_a_policy_that_is_shown_whole_passes_its_cases_leaves_nothing_open_and_has_its_texts(page, heading):
+    (text,) = blocks(page, heading)
+    document = load_policy(text)
+    assert [one.detail for one in run_tests(document) if not one.passed] == []
+    assert len(document.tests) >= 4
+    assert check_policy_tables(document, now=clock.monotonic).problems() == []
+    told = {test.expect.text for test in document.tests if test.expect.text is not None}
+    assert told <= {name for name, _ in READY_TEXTS}
+
+
+def test_the_contents_of_policies_name_every_section_in_its_order():
+    text = (DOCS / "policies.md").read_text(encoding="utf-8")
+    titles = re.findall(r"^## (.*)$", text, re.M)
+    listed = re.findall(r"^\* \[(.*)\]\(#(.*)\)$", text, re.M)
+    assert [title for title, _ in listed] == titles
+    assert [place for _, place in listed] == [
+        re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles
+    ]
+
+
+def test_the_examples_of_decisions_and_texts_load():
+    (decisions,) = blocks("policies.md", "Decisions and tables")
+    (text,) = blocks("policies.md", "Texts")
+    owed = "  - {name: owed, type: money, expression: 'round half up(share * service fee, 2)'}\n"
+    head = HEAD.format(currency="EUR", zone="Europe/Lisbon", since="2024-01-01")
+    document = load_policy(head + decisions + owed + CREDIT + text)
+    assert [one.name for one in document.decisions] == ["excused", "share", "owed"]
+
+
+def test_every_ready_text_is_told():
+    text = (DOCS / "policies.md").read_text(encoding="utf-8")
+    section = text[text.index("## Texts") : text.index("## Worked cases")]
+    named = {name for name, _ in READY_TEXTS if f"`{name}`" in section}
+    assert len(named) >= 10
 
 
 @pytest.mark.parametrize("page", ["policies.md", "scheme-from-law.md"])

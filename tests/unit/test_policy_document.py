@@ -146,6 +146,22 @@ def test_it_is_in_force_from_its_first_day_until_before_its_last():
         ("total loss: PT20H", "total loss: 20 h", 35, 41, "is not a days and time duration", "PT24H"),
         ("{credit: 1.50}", "{crdit: 1.50}", 36, 24, 'no reward "crdit"', 'did you mean "credit"?'),
         ("tag: C", "tag: X", 34, 10, 'tag cannot be "X"', "A, C, S"),
+        (
+            'if scale.label = "long" then "sorry_long" else null',
+            "sorry_long",
+            30,
+            7,
+            "stands in quotes",
+            "'\"sorry_long\"'",
+        ),
+        (
+            "{what: the promise, where: terms 4.2}",
+            "terms",
+            9,
+            5,
+            "a source is not a mapping",
+            "{what: ..., where: ...}",
+        ),
     ],
 )
 def test_a_fault_is_named_with_its_place_and_what_would_do(old, new, line, column, what, accepted):
@@ -157,6 +173,11 @@ def test_a_fault_is_named_with_its_place_and_what_would_do(old, new, line, colum
     if "lacks" not in what and "has the name" not in what:
         assert (problem.line, problem.column) == (line, column)
     assert str(problem).startswith(f"p.yaml:{problem.line}:{problem.column}: ")
+
+
+def test_a_policy_without_a_last_day_holds_on():
+    document = load_policy(with_change("{from: 2024-01-01, to: 2025-01-01}", "{from: 2024-01-01}"))
+    assert document.in_force_to is None
 
 
 def test_every_fault_is_reported_at_once():

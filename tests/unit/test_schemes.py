@@ -15,11 +15,15 @@ from hypothesis import strategies as st
 from compensation.decide import decide
 from compensation.document import PolicyDocument, load_policy
 from compensation.document_model import Expectation, PolicyTest, Tag
+from compensation.geometry_policy import check_policy_tables
 from compensation.measuring import Measuring
 from compensation.policy_function import PolicyFunction
 from compensation.policy_tests import given_facts, outage_date, run_tests
 from compensation.scheme_library import Scheme, get_scheme, list_schemes
+from foundation import clock
 from foundation.errors import NotFoundError
+from notify.ready_texts import READY_TEXTS
+from notify.wording import find_placeholders
 
 SCHEMES = list_schemes()
 SHARED = pathlib.Path(__file__).resolve().parents[2].parent / "shared" / "schemes" / "schemes.md"
@@ -55,6 +59,40 @@ def test_interpreter_and_generated_function_agree_on_every_worked_case(scheme: S
         slow = decide(scheme.document, facts, on=on)
         fast = PolicyFunction(scheme.document, on=on)(facts)
         assert (fast.outcome, fast.rewards, fast.text) == (slow.outcome, slow.rewards, slow.text), test.name
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.name)
+def test_a_scheme_leaves_nothing_open_that_would_stop_its_submission(scheme: Scheme) -> None:
+    findings = check_policy_tables(scheme.document, now=clock.monotonic)
+    assert findings.problems() == []
+
+
+# Whom the text is to, when and how it can be checked is known of every customer; the rest follows from what is given.
+ALWAYS = {"brand", "outage_date", "code", "given"}
+FILLED_BY = {
+    "credit": {"bill_credit", "balance_credit"},
+    "pays_on": {"bill_credit", "balance_credit"},
+    "voucher": {"voucher"},
+    "bonus": {"top_up_bonus"},
+    "offer": {"choice", "voucher", "discount"},
+}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.name)
+def test_the_texts_of_a_scheme_are_ready_in_three_languages_and_fit_what_is_given(scheme: Scheme) -> None:
+    document = scheme.document
+    for test in document.tests:
+        on = outage_date(document, test)
+        decision = decide(document, given_facts(document, test, on), on=on)
+        if decision.text is None:
+            continue
+        kinds = {line.kind for line in decision.rewards if line.how == "automatic"}
+        assert kinds, f"{test.name}: a text, and nothing is given"
+        for language in ("en", "es", "de"):
+            for name in set(find_placeholders(READY_TEXTS[decision.text, language])) - ALWAYS:
+                assert FILLED_BY[name.split("_")[0] if name != "pays_on" else name] & kinds, (test.name, name)
+            if "pays_on" in find_placeholders(READY_TEXTS[decision.text, language]):
+                assert any(line.pays_on for line in decision.rewards), test.name
 
 
 def published() -> dict[str, str]:

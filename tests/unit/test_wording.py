@@ -108,6 +108,9 @@ def test_ready_texts_are_filled_within_gsm7_and_say_whom_when_and_how_to_check(n
         "correction",
         "given_only",
         "offer_open",
+        "validity_only",
+        "free_days_only",
+        "data_only",
     ],
 )
 def test_every_ready_text_is_there_in_three_languages(name):
