@@ -25,8 +25,10 @@ def numbered_sql(population: str, columns: Sequence[str], numbers: str) -> str:
 def placed_sql(numbered: str, values: str, rewards: int, history: str | None, *, wants_sizes: bool) -> str:
     """One row per line: its case, and `COLUMNS`.
 
-    `values` (number, v0, ..., line_minor, cap_minor): what each case gives per account (null: not), the cash of its
-    own, and the account's cap for it. A reward is carried by the line of the greatest value, the lowest id among equal.
+    `values` (number, v0, ..., line_minor, given_minor, cap_minor): what each case gives per account (null: not), the
+    cash of its own, what of that it was given before, and the account's cap for it. A reward is carried by the line of
+    the greatest value, the lowest id among equal. `before_minor` is what counts against the account's cap before the
+    line: all that other lines were given before, and what the lines that come first get more.
     """
     own = "".join(f", v.v{index}" for index in range(rewards))
     first = "".join(
@@ -37,10 +39,17 @@ def placed_sql(numbered: str, values: str, rewards: int, history: str | None, *,
     )
     carries = " || ".join(f"(CASE WHEN c{index} THEN '1' ELSE '0' END)" for index in range(rewards)) or "''"
     sizes = " || ',' || ".join(f"coalesce(x{index}::VARCHAR, '')" for index in range(rewards)) or "''"
-    before = (
-        "coalesce(sum(line_minor) OVER (PARTITION BY account_id ORDER BY line_minor DESC, line_id "
-        "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::BIGINT"
+    first_lines = (
+        "OVER (PARTITION BY account_id ORDER BY line_minor DESC, line_id "
+        "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
     )
+    given = "sum(given_minor) OVER (PARTITION BY account_id)"
+    had = f"coalesce(sum(given_minor) {first_lines}, 0)"
+    more = f"coalesce(sum(greatest(line_minor - given_minor, 0)) {first_lines}, 0)"
+    # More than is left of the cap the first lines cannot get; nor do later lines take from a line what it has.
+    placed = f"{had} + least({more}, greatest(cap_minor - {given}, 0))"
+    later = f"{given} - {had} - given_minor"
+    before = f"least({placed} + {later}, greatest({placed}, cap_minor - given_minor))::BIGINT"
     account = (
         f"LEFT JOIN ({history}) a ON a.account_id = l.account_id"
         if history
@@ -52,7 +61,7 @@ def placed_sql(numbered: str, values: str, rewards: int, history: str | None, *,
         "least(l.before_minor, l.cap_minor)::BIGINT AS before_minor, coalesce(a.a_other, 0)::BIGINT AS a_other, "
         "coalesce(a.a_month, 0)::BIGINT AS a_month, a.a_given, a.a_line_given "
         f"FROM (SELECT number, line_id, account_id, cap_minor{first}, {before} AS before_minor "
-        f"FROM (SELECT n.number, n.line_id, n.account_id, v.line_minor, v.cap_minor{own} "
+        f"FROM (SELECT n.number, n.line_id, n.account_id, v.line_minor, v.given_minor, v.cap_minor{own} "
         f"FROM ({numbered}) n JOIN {values} v ON v.number = n.number)) l {account}"
     )
 

@@ -27,6 +27,7 @@ MANY_CASES = 5_000
 
 _AT_ONCE = 10_000
 REFINED = "refined_cases"
+_LINE_VALUES = ("line_minor", "given_minor", "cap_minor")
 _DECIDED = pa.schema(
     [
         ("outcome", pa.string()),
@@ -198,7 +199,7 @@ def tell_accounts_apart(situation: Situation, store: SnapshotStore, workspace: W
     """
     rewards = [reward.name for reward in situation.standings.per_account]
     schema = pa.schema(
-        [(name, pa.int64()) for name in ("number", *(f"v{i}" for i in range(len(rewards))), "line_minor", "cap_minor")]
+        [(name, pa.int64()) for name in ("number", *(f"v{i}" for i in range(len(rewards))), *_LINE_VALUES)]
     )
     # A file, not a table of Arrow: there may be a million cases. It is not catalogued and goes with the next sweep.
     values = store.write_batches("case values", schema, _case_values(situation, workspace, schema))
@@ -224,12 +225,13 @@ def _case_values(situation: Situation, workspace: Workspace, schema: pa.Schema) 
     for batch in workspace.fetch_batches(f"FROM {account_sql.NUMBERS}", size=_AT_ONCE):
         rows = []
         for number, *group, _lines in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            standing = replace(situation.standing_of(group), given={})
-            decision = function(situation.facts_quickly(group), standing)
+            standing = situation.standing_of(group)
+            before = int(standing.given.get("money", 0))
+            decision = function(situation.facts_quickly(group), replace(standing, given={}))
             given = {line.name: _comparable(line) for line in decision.rewards if line.per is Per.ACCOUNT}
             own = sum(line.amount_minor or 0 for line in decision.rewards if line.per is Per.LINE and line.is_cash)
             caps = [decision.caps[place] for place in situation.standings.account_caps if decision.caps]
-            rows.append((number, *(given.get(name) for name in names), own, max(caps, default=0)))
+            rows.append((number, *(given.get(name) for name in names), own, before, max(caps, default=0)))
         columns = zip(*rows, strict=True)
         yield pa.RecordBatch.from_arrays([pa.array(column, pa.int64()) for column in columns], schema=schema)
 

@@ -28,8 +28,9 @@ class AccountShare:
     """What is known of a line's account once all its lines were decided.
 
     `carries`: the rewards per account that this line is the one to get. `values`: the size of every reward per account
-    that the account gets (empty where nothing needs them). `before_minor`: cash of lines that come before this one.
-    The others as in Standing, of the whole account.
+    that the account gets (empty where nothing needs them). `before_minor`: cash of lines that come before this one, and
+    what lines after it were given before. `lines_minor`: cash given per line before, to all its lines. The others as in
+    Standing, of the whole account.
     """
 
     carries: frozenset[str] = frozenset()
@@ -38,6 +39,7 @@ class AccountShare:
     other_minor: int = 0
     month_minor: int = 0
     given: Given = field(default_factory=dict)
+    lines_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ class _Settling:
         if share is not None and shared and self.settler.only_per_account:
             left = share.other_minor
         shared, taken, over = self.account(shared, share, left)
-        own = self.capped(own, self.account_room(share, taken), "per account")
+        own = self.capped(own, self.line_room(share, taken), "per account")
         wanted = _sizes(own, self.settler.purses)
         own = self.less_given(own, self.standing.given)
         over += self.settler.over(wanted, self.standing.given)
@@ -210,6 +212,15 @@ class _Settling:
         known = [room for room in rooms if room is not None]
         return min(known) if known else None
 
+    def line_room(self, share: AccountShare | None, taken: int) -> int | None:
+        room = self.account_room(share, taken)
+        if room is None or share is None:
+            return room
+        whole = self.account_room(replace(share, before_minor=0), taken)
+        # While the account as a whole is within its cap, the cap takes nothing from a line that it has.
+        fits = whole is not None and whole >= share.lines_minor
+        return max(room, int(self.standing.given.get("money", 0))) if fits else room
+
     def capped(self, lines: _Lines, room: int | None, said: str) -> _Lines:
         if room is None or _cash(lines) <= room:
             return _spend(lines, room, _clip)[0] if room is not None else lines
@@ -260,8 +271,13 @@ class _Settling:
             )
         elif other and self.terms.others is Others.NOTHING:
             whole = [line for line in whole if not _has_cash([line])]
-        whole = self.capped(whole, self.account_room(replace(share, before_minor=0), 0), "per account")
-        taken, wanted = _cash(whole), _sizes(whole, self.settler.purses)
+        had = int(share.given.get("money", 0))
+        room = self.account_room(replace(share, before_minor=0), 0)
+        if room is not None:
+            # What the lines have already is gone from the cap, but takes nothing from what the account has.
+            room = max(room - share.lines_minor, min(room, had))
+        whole = self.capped(whole, room, "per account")
+        taken, wanted = max(_cash(whole), had), _sizes(whole, self.settler.purses)
         whole = self.less_given(whole, share.given)
         over = self.settler.over(wanted, share.given) if mine else 0
         return [line for line in whole if line.name in share.carries], taken, over

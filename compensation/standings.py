@@ -61,7 +61,8 @@ class Standings:
 
     def _share(self, account: Sequence[object]) -> AccountShare:
         carries, sizes, before, other, month, given, line_given = account
-        moved = {purse: size for purse, size in _given(line_given).items() if purse not in self._per_line}
+        by_line = _given(line_given)
+        moved = {purse: size for purse, size in by_line.items() if purse not in self._per_line}
         names = [reward.name for reward in self.per_account]
         return AccountShare(
             carries=frozenset(name for name, bit in zip(names, str(carries), strict=True) if bit == "1"),
@@ -70,6 +71,7 @@ class Standings:
             other_minor=_whole(other),
             month_minor=_whole(month),
             given=_sum(_given(given), moved),
+            lines_minor=int(by_line.get("money", 0)) if "money" not in moved else 0,
         )
 
 

@@ -30,7 +30,12 @@ def postgresql_server() -> Iterator[str]:
     directory.chmod(0o755)
     server = get_server(directory / "data", cleanup_mode="delete")
     try:
-        yield server.get_uri(driver="psycopg")
+        url = server.get_uri(driver="psycopg")
+        # A killed process loses nothing of what the system's cache has; only a power cut would, and none is tested.
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            _administer(url, f"ALTER SYSTEM SET {setting} = off")
+        _administer(url, "SELECT pg_reload_conf()")
+        yield url
     finally:
         server.cleanup()
         shutil.rmtree(directory, ignore_errors=True)
@@ -79,6 +84,15 @@ def empty_postgresql(postgresql_server: str, tmp_path: Path) -> Iterator[str]:
     """The URL of a PostgreSQL database without any table, of this test's own."""
     name = _database_name(tmp_path)
     _administer(postgresql_server, f'CREATE DATABASE "{name}"')
+    yield _named(postgresql_server, name)
+    _administer(postgresql_server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="module")
+def postgresql_copy(request: pytest.FixtureRequest, postgresql_server: str, postgresql_template: str) -> Iterator[str]:
+    """The URL of an empty, migrated database on PostgreSQL that the tests of one file share."""
+    name = f"test_module_{request.path.stem}"
+    _administer(postgresql_server, f'CREATE DATABASE "{name}" TEMPLATE {postgresql_template}')
     yield _named(postgresql_server, name)
     _administer(postgresql_server, f'DROP DATABASE "{name}" WITH (FORCE)')
 

@@ -42,14 +42,15 @@ sources: [{{what: a promise, where: the board}}]
 
 @dataclass(frozen=True)
 class CreditWorld:
-    """The records, the store, and the incidents by their references."""
+    """The records, the store, and the instant at which everything is decided."""
 
     database: Database
     store: SnapshotStore
+    now: datetime = NOW
 
     def measure(self, incident: str = "INC-1") -> int:
         """Measure the impact of an incident; returns the run."""
-        with clock.moved_to(NOW):
+        with clock.moved_to(self.now):
             return measure_impact(self.database, self.store, incident, actor="nina").run.id
 
     def save(self, body: str, name: str = "goodwill-day", basis: str = "goodwill") -> int:
@@ -64,7 +65,7 @@ class CreditWorld:
 
     def assess(self, version: int, run: int | None = None, *, many: int = 5_000) -> str:
         """Assess a run (measured now without one); returns the assessment's reference."""
-        with clock.moved_to(NOW):
+        with clock.moved_to(self.now):
             made = assessment.assess(
                 self.database, self.store, run or self.measure(), version, actor="maria", many=many
             )
@@ -72,14 +73,14 @@ class CreditWorld:
 
     def approve(self, ref: str) -> None:
         """Submit and approve, by two persons."""
-        with clock.moved_to(NOW), self.database.transaction() as session:
+        with clock.moved_to(self.now), self.database.transaction() as session:
             approval.submit_assessment(session, ref, actor="maria")
-        with clock.moved_to(NOW), self.database.transaction() as session:
+        with clock.moved_to(self.now), self.database.transaction() as session:
             approval.approve_assessment(session, ref, actor="omar", reason="looked at every case")
 
     def release(self, ref: str) -> Released:
         """Release what was approved."""
-        with clock.moved_to(NOW):
+        with clock.moved_to(self.now):
             return release_credits(self.database, self.store, ref, actor="omar")
 
     def give(self, body: str, *, name: str = "goodwill-day", run: int | None = None, **more: Any) -> str:
@@ -91,7 +92,7 @@ class CreditWorld:
 
     def deliver(self, spool: Spool) -> None:
         """Send everything that pends, at noon."""
-        with clock.moved_to(NOW):
+        with clock.moved_to(self.now):
             carriers: dict[str, Any] = {"spool": spool, "book": AccountBook(self.database)}
             run_worker(self.database, carriers, lease_seconds=5, batch=500, stop=threading.Event(), until_idle=True)
 

@@ -177,3 +177,22 @@ def test_an_assessment_of_many_cases_says_and_pays_the_same(
     assert world.credited() == {line: (1000 + 7 * line + 15) // 30 for line in range(1, 31)}
     assert found.totals["cost_minor"] == found.totals["amount_minor"] == sum(world.credited().values())
     assert (found.totals["cases"], found.totals["texts"]) == (30, 30)
+
+
+@pytest.mark.parametrize("per", ["line", "account"])
+def test_a_cap_per_account_holds_over_revisions_whichever_line_is_first_by_then(
+    sqlite_database: Database, store: SnapshotStore, per: str
+) -> None:
+    world = make_world(sqlite_database, store, [1, 1])
+    world.change_line(1, fee_service_minor=5000)
+    world.change_line(2, fee_service_minor=100)
+    capped = "caps: [{amount: 6.00, per: account, over: incident}]\nrewards:\n"
+    credit = "  - {name: credit, kind: bill_credit, amount: 'round half up(service fee / 10, 2)'}\n"
+    once = "  - {name: once, kind: bill_credit, per: account, amount: 4.00}\n"
+    world.give(capped + credit)
+    assert world.credited() == {1: 500, 2: 10}
+    world.change_line(2, fee_service_minor=9000)
+    ref = world.give(capped + credit + (once if per == "account" else ""))
+    # What is left of the cap goes to the line that comes first now, or to what is once per account.
+    assert world.credited() == ({1: 500, 2: 100} if per == "line" else {1: 590, 2: 10})
+    assert world.get(ref).totals.get("over_minor", 0) == 0

@@ -51,7 +51,7 @@ def settings_for(smsc: Smsc, *, window: int = 10, password: str = Smsc.password,
         bind=BindSettings("127.0.0.1", smsc.port, "outage", password, "", window),
         sender="+447700900000",
         per_second=1000.0,
-        answer_seconds=1.0,
+        answer_seconds=5.0,
         id_form="same",
     )
     return dataclasses.replace(settings, **others)
@@ -160,7 +160,8 @@ def test_no_answer_is_unknown_and_frees_the_window(smsc, kept):
 def test_a_bind_that_is_dropped_leaves_unknown_what_was_under_way_and_is_made_anew(smsc, smpp):
     smsc.status_of = lambda to, number: None if number == 3 else 0
     states = [outcome.state for outcome in smpp.send([text(number) for number in range(1, 7)])]
-    assert states[:2] == [S.ACCEPTED, S.ACCEPTED]
+    # An answer on its way may be lost with the connection.
+    assert set(states[:2]) <= {S.ACCEPTED, S.UNKNOWN}
     assert states[2] == S.UNKNOWN
     # What never left may be sent again; what left without an answer must not.
     assert {number for number, state in enumerate(states, start=1) if state == S.PENDING}.isdisjoint(

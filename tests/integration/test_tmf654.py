@@ -38,7 +38,7 @@ def make(balances: Balances, **others: Any) -> Tmf654:
         unique=False,
         per_second=1000.0,
         threads=4,
-        timeout_seconds=0.5,
+        timeout_seconds=2.0,
     )
     return Tmf654(dataclasses.replace(settings, **others))
 
@@ -126,7 +126,7 @@ def test_what_a_prepaid_balance_cannot_take_fails_and_says_so(balances, carrier,
         (Fault(True, 500), Outcome(S.UNKNOWN, None, "tmf654: HTTP 500")),
         (Fault(False, 503), Outcome(S.UNKNOWN, None, "tmf654: HTTP 503")),
         (Fault(True, 0), Outcome(S.UNKNOWN, None, "no answer from tmf654: ConnectionError")),
-        (Fault(True, 201, 1.0), Outcome(S.UNKNOWN, None, "no answer from tmf654: ReadTimeout")),
+        (Fault(True, 201, 3.0), Outcome(S.UNKNOWN, None, "no answer from tmf654: ReadTimeout")),
     ],
 )
 def test_each_way_to_fail_means_what_it_means(balances, carrier, fault, expected):

@@ -38,7 +38,7 @@ def settings_for(url: str, **others: Any) -> TwilioSettings:
         public_url="https://console.example",
         per_second=100.0,
         threads=8,
-        timeout_seconds=0.5,
+        timeout_seconds=2.0,
         api=url,
     )
     return dataclasses.replace(settings, **others)
@@ -124,7 +124,7 @@ def test_a_text_that_expires_says_so_to_the_provider(provider, twilio):
         (Fault(True, 503, None), Outcome(S.UNKNOWN, None, "Twilio: HTTP 503")),
         (Fault(False, 0), Outcome(S.UNKNOWN, None, "no answer from Twilio: ConnectionError")),
         (Fault(True, 0), Outcome(S.UNKNOWN, None, "no answer from Twilio: ConnectionError")),
-        (Fault(True, 201, None, 1.0), Outcome(S.UNKNOWN, None, "no answer from Twilio: ReadTimeout")),
+        (Fault(True, 201, None, 3.0), Outcome(S.UNKNOWN, None, "no answer from Twilio: ReadTimeout")),
     ],
 )
 def test_each_way_to_fail_means_what_it_means_and_is_requested_once(provider, twilio, fault, expected):
