@@ -13,6 +13,7 @@ import foundation.schedule
 import foundation.snapshots
 import notify.adjustment_models
 import notify.models
+import notify.progress_models
 import outage.models
 import outage.update_models
 from foundation.db import Base

@@ -48,12 +48,12 @@ def run_scaled(
 ) -> DrainCounts:
     """Drain the slices that jobs bring until `stop` is set or, with `until_idle`, nothing is left to do soon.
 
-    Jobs wake a worker on any machine at once; any number may run. Raises InputError where the records are no PostgreSQL.
+    Jobs wake a worker on any machine at once; any number may run. Raises InputError where the records are elsewhere
+    than in PostgreSQL.
     """
     if database.is_sqlite:
-        raise InputError(
-            "slices need PostgreSQL", where="setting DATABASE_URL", accepted="the engine table, or PostgreSQL"
-        )
+        accepted = "PostgreSQL, or the engine table"
+        raise InputError("procrastinate needs PostgreSQL", where="setting DATABASE_URL", accepted=accepted)
     install_queue(database)
     worker = name or worker_name()
     work = Work(database, carriers, worker, lease_seconds, batch, conduct or Conduct())

@@ -9,6 +9,7 @@ import click
 
 from foundation import clock
 from foundation.cli import App, staff_option
+from notify.registry import make_routing
 from outage.cli_incidents import INSTANT, incident
 from outage.incidents import get_incident
 from outage.timeline import shown
@@ -171,6 +172,7 @@ def queue_texts(app: App, ref: str, number: int, text_name: str, actor: str) -> 
             found,
             updates.get_update(session, found, number),
             text_name,
+            routing=make_routing(app.settings),
             next_at=updates.get_plan(session, found).next_at,
             actor=actor,
         )

@@ -17,6 +17,8 @@ from foundation.snapshots import SnapshotStore, Workspace
 from notify.conditions import release_holds
 from notify.models import DeliveryKind, Purpose
 from notify.outbox import NewDelivery, enqueue
+from notify.registry import EMBEDDED
+from notify.routing import Routing
 from notify.texts import list_current_texts
 from outage.holding import holding_run
 from outage.models import ImpactRun, Incident
@@ -25,9 +27,6 @@ from outage.timeline import lock_incidents, record_change
 from outage.update_cadence import UpdateKind
 from outage.update_models import IncidentUpdate, UpdatePlan
 
-SIDE = "spool"
-"""The way that texts take unless the delivery desk gives them another: the name under which workers find it."""
-
 _FALLBACK = "en"
 _FREED_AT_ONCE = 5_000
 _LONGEST_WAIT = timedelta(days=1)
@@ -35,9 +34,11 @@ log = get_logger()
 
 # A line is out at the end of its run while one of its losses is not over there: the run stops before it.
 _LINES = """
-SELECT run.line_id, base.msisdn, base.language, base.zone, base.brand, out.pattern IS NOT NULL AS is_out
+SELECT run.line_id, base.msisdn, base.language, base.zone, base.brand, out.pattern IS NOT NULL AS is_out,
+    json_extract_string(base.attributes, '$.email') AS email,
+    json_extract_string(base.attributes, '$.texts_by') AS texts_by
 FROM {lines} run
-JOIN (SELECT line_id, msisdn, language, zone, brand FROM {base}) base ON base.line_id = run.line_id
+JOIN (SELECT line_id, msisdn, language, zone, brand, attributes FROM {base}) base ON base.line_id = run.line_id
 LEFT JOIN (SELECT pattern FROM {patterns} GROUP BY pattern HAVING max(ended_at) >= $1) out
     ON out.pattern = coalesce(run.{pattern}, run.pattern)
 """
@@ -63,7 +64,7 @@ def queue_texts(
     update: IncidentUpdate,
     text_name: str,
     *,
-    channel: str = SIDE,
+    routing: Routing = EMBEDDED,
     next_at: datetime | None,
     actor: str,
 ) -> QueuedTexts:
@@ -88,7 +89,7 @@ def queue_texts(
     now = clock.now()
     outdated_at = next_at if next_at is not None and next_at > now else now + _LONGEST_WAIT
     expires_at = None if update.kind is UpdateKind.RESTORED else outdated_at
-    shape = _Shape(incident.ref, update.number, campaign, channel, versions, values, expires_at)
+    shape = _Shape(incident.ref, update.number, campaign, routing, versions, values, expires_at)
     # Once service is back nobody has to wait for it, whatever the run still says.
     holds = incident.restored_at is None
     with store.connect() as workspace:
@@ -154,13 +155,14 @@ class _Shape:
     incident: str
     number: int
     campaign: str
-    channel: str
+    routing: Routing
     versions: Mapping[str, int]
     values: Mapping[str, str]
     expires_at: datetime | None
 
     def text(self, row: tuple[Any, ...], *, holds: bool) -> NewDelivery:
-        line, msisdn, language, zone, brand, is_out = row
+        line, msisdn, language, zone, brand, is_out, email, texts_by = row
+        way, *others = self.routing.ways_for(Purpose.SERVICE, number=msisdn, email=email, prefers=texts_by, brand=brand)
         base, known = language.partition("-")[0], self.versions
         spoken = next(one for one in (language, base, _FALLBACK) if one in known)
         key = f"{self.incident}:update:{self.number}:{line}"
@@ -169,9 +171,13 @@ class _Shape:
             campaign=self.campaign,
             group_key=key,
             kind=DeliveryKind.MESSAGE,
-            channel=self.channel,
-            address=msisdn,
-            payload={"version": known[spoken], "values": {**self.values, "brand": brand}},
+            channel=way.channel,
+            address=way.address,
+            payload={
+                "version": known[spoken],
+                "values": {**self.values, "brand": brand},
+                **({"ways": others} if others else {}),
+            },
             expires_at=self.expires_at,
             hold=_condition(self.incident, line) if holds and is_out else None,
             purpose=Purpose.SERVICE,

@@ -26,7 +26,9 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
     def __init__(self, name: str, import_name: str, *, description: str) -> None:
         super().__init__(name, import_name, url_prefix="/api/v1", description=description)
 
-    def call(self, method: str, rule: str, *, answer: type[Schema], status: int = 200) -> Callable[[View], View]:
+    def call(
+        self, method: str, rule: str, *, answer: type[Schema] | Schema, status: int = 200
+    ) -> Callable[[View], View]:
         """Route `method` and `rule` to a view that returns what `answer` can dump."""
 
         def decorate(view: View) -> View:

@@ -59,7 +59,8 @@ class Incoming(Protocol):
 
 
 class Smpp:
-    """A carrier of texts over one bind; `in_flight` rows, and so its window, may be unknown when the process dies.
+    """A carrier of texts over one bind. Twice its window of rows may be unknown when the process dies: while the
+    answers to one half are written to the records, the other keeps the window full.
 
     `incoming` keeps what the SMSC delivers to us, and commits before it returns.
     """
@@ -74,7 +75,7 @@ class Smpp:
     ) -> None:
         self._settings = settings
         self._incoming = incoming
-        self.in_flight = settings.bind.window
+        self.in_flight = 2 * settings.bind.window
         pace = settings.per_second
         self.manner = Manner(f"smpp:{settings.bind.system_id}", pace, max(1, int(pace)), min(4, self.in_flight))
         self.connection = f"smpp:{settings.bind.system_id}@{settings.bind.host}:{settings.bind.port}"

@@ -166,7 +166,7 @@ def progress_figure(samples: Sequence[tuple[datetime, Funnel]]) -> go.Figure:
         hovermode="x unified",
         yaxis={"rangemode": "tozero"},
         xaxis={"showgrid": False},
-        legend={"orientation": "h", "y": -0.2, "yanchor": "top"},
+        legend={"orientation": "h", "y": -0.4, "yanchor": "top"},
         margin={"l": 60, "r": 20, "t": 10, "b": 40},
     )
     return figure

@@ -8,6 +8,8 @@ from marshmallow import Schema, fields, validate
 
 from foundation import clock
 from foundation.web import ApiBlueprint, actor, permission, reading, store, transaction
+from foundation.web.access import foundations
+from notify.registry import make_routing
 from outage import updates
 from outage.incidents import get_incident
 from outage.update_cadence import Audience, UpdateKind
@@ -144,5 +146,8 @@ def send_texts(body: dict[str, Any], ref: str, number: int) -> dict[str, int]:
         incident = get_incident(session, ref)
         update = updates.get_update(session, incident, number)
         plan = updates.get_plan(session, incident)
-        queued = queue_texts(session, store(), incident, update, body["text_name"], next_at=plan.next_at, actor=actor())
+        routing, name = make_routing(foundations().settings), body["text_name"]
+        queued = queue_texts(
+            session, store(), incident, update, name, routing=routing, next_at=plan.next_at, actor=actor()
+        )
     return {"texts": queued.texts}

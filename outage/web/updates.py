@@ -24,6 +24,8 @@ from foundation.web import (
     stripped,
     transaction,
 )
+from foundation.web.access import foundations
+from notify.registry import make_routing
 from notify.texts import list_current_texts
 from outage import updates
 from outage.holding import holding_run
@@ -194,6 +196,7 @@ def send_texts(ref: str) -> Response:
             incident,
             updates.get_update(session, incident, number),
             form.text_name.data or "",
+            routing=make_routing(foundations().settings),
             next_at=updates.get_plan(session, incident).next_at,
             actor=actor(),
         )

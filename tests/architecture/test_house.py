@@ -48,6 +48,7 @@ OWNERS_OF_TRANSACTIONS = (
     "notify/settling.py",
     "notify/upkeep.py",
     "notify/incoming.py",
+    "notify/scale.py",  # makes the queue's own tables, once
     "notify/accounts/book.py",
     "notify/accounts/adjustment_file.py",
     "notify/adjustments.py",

@@ -10,6 +10,8 @@ from wsgi import create_app
 OPEN_TO_ALL = {
     "api-docs.openapi_json",
     "bootstrap.static",
+    "check.answer",
+    "check.show_form",
     "shell.check_health",
     "shell.home",
     "shell.serve_plotly",

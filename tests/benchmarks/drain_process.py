@@ -1,11 +1,13 @@
 """A process that drains with carriers that do nothing: `python -m tests.benchmarks.drain_process URL NAME HOW`.
 
-HOW is `batches` (ours) or `rows` (a hand-written loop with one commit per row). It says `ready`, waits for a line, and
+HOW is `batches` (ours), `rows` (a hand-written loop with one commit per row) or `jobs` (procrastinate, one job per row,
+whose jobs are there already). It says `ready`, waits for a line, and
 then says how many rows it moved.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Sequence
 
@@ -53,6 +55,28 @@ def drain_by_row(database: Database) -> int:
     return moved
 
 
+def drain_by_job(url: str, name: str) -> int:
+    """The rival: procrastinate's worker with a task that does nothing, until its queue is empty."""
+    from procrastinate import App, PsycopgConnector
+
+    app = App(connector=PsycopgConnector(conninfo=url.replace("+psycopg", "")))
+    moved = 0
+
+    @app.task(name="nothing", queue="rival")
+    async def nothing(row: int) -> None:
+        nonlocal moved
+        moved += 1
+
+    async def work() -> None:
+        async with app.open_async():
+            await app.run_worker_async(
+                queues=["rival"], name=name, wait=False, concurrency=10, install_signal_handlers=False
+            )
+
+    asyncio.run(work())
+    return moved
+
+
 def main(url: str, name: str, how: str) -> None:
     """Drain until nothing is left."""
     database = Database(url)
@@ -61,6 +85,8 @@ def main(url: str, name: str, how: str) -> None:
     sys.stdin.readline()
     if how == "rows":
         moved = drain_by_row(database)
+    elif how == "jobs":
+        moved = drain_by_job(url, name)
     else:
         moved = drain(database, carriers, worker=name, lease_seconds=60, batch=500).delivered
     print(moved, flush=True)

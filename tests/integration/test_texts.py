@@ -9,8 +9,11 @@ from foundation.audit import AuditEntry
 from foundation.db import Database
 from foundation.errors import InputError, NotFoundError
 from notify.models import TextVersion
+from notify.notice_texts import NOTICE_TEXTS
 from notify.ready_texts import READY_TEXTS
 from notify.texts import current_text, get_version, install_ready_texts, list_current_texts, save_text, texts_hash
+
+READY = len(READY_TEXTS) + len(NOTICE_TEXTS)
 
 
 def save(database: Database, body: str, name: str = "told", language: str = "en", **changes) -> TextVersion:
@@ -69,11 +72,11 @@ def test_a_link_is_saved_only_when_allowed(database: Database):
 def test_ready_texts_are_installed_once_and_never_over_own_wording(database: Database):
     own = save(database, "Our own words, {credit}", "credit_only")
     with database.transaction() as session:
-        assert install_ready_texts(session, "system") == len(READY_TEXTS) - 1
+        assert install_ready_texts(session, "system") == READY - 1
     with database.transaction() as session:
         assert install_ready_texts(session, "system") == 0
         assert current_text(session, "credit_only", "en").id == own.id
-        assert len(list_current_texts(session)) == len(READY_TEXTS)
+        assert len(list_current_texts(session)) == READY
 
 
 def test_the_hash_of_texts_moves_with_each_of_their_words_and_no_others(database: Database):

@@ -239,9 +239,7 @@ def queue(database: Database, store: SnapshotStore, hours: float, number: int = 
         found = incidents.get_incident(session, _REF)
         one = updates.get_update(session, found, number)
         next_at = updates.get_plan(session, found).next_at
-        return queue_texts(
-            session, store, found, one, "outage_update", channel="spool", next_at=next_at, actor="nina"
-        ).texts
+        return queue_texts(session, store, found, one, "outage_update", next_at=next_at, actor="nina").texts
 
 
 def deliveries(database: Database) -> dict[int, Delivery]:

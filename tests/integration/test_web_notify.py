@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from foundation.audit import AuditEntry
+from notify.counters import Changes
 from notify.models import Delivery, DeliveryState
 from tests.web_client import add_staff
 from tests.web_world import ENTITLED, make_small_world, make_world
@@ -25,6 +26,9 @@ def small_world(tmp_path, sqlite_database, store):
 def fail_one(world, state: DeliveryState, reason: str) -> Delivery:
     with world.database.transaction() as session:
         delivery: Delivery = session.query(Delivery).filter_by(address="A-1").first()
+        changes = Changes()
+        changes.move(delivery, str(delivery.state), str(state))
+        changes.write(session)
         delivery.state, delivery.reason = state, reason
     return delivery
 

