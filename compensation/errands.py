@@ -40,7 +40,7 @@ def _release(surroundings: Surroundings, arguments: Mapping[str, Any], actor: st
     ref = released.assessment.ref
     if not released.is_new:
         return Done(f"{ref} was released before: nothing was written again.", ref)
-    amount = Money(released.amount_minor, released.assessment.currency)
+    amount = Money(released.amount_minor, released.assessment.currency).text()
     return Done(
         f"Released: {released.credits:,} credits of {amount} and {released.texts:,} texts are on their way.", ref
     )

@@ -15,6 +15,8 @@ from foundation.errors import InputError
 
 # The records keep 64 bits of minor units; no amount of a customer comes near.
 _MOST_DIGITS = 12
+# Pages, and the sentences that pages show, are written in English.
+STAFF_LANGUAGE = "en-GB"
 _PLAIN = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
@@ -38,8 +40,8 @@ class Money:
         """The amount in major units, exact."""
         return Decimal(self.amount_minor).scaleb(-exponent(self.currency))
 
-    def text(self, language: str) -> str:
-        """The amount as people of that language write it, such as £3.00 or 3,00 €."""
+    def text(self, language: str = STAFF_LANGUAGE) -> str:
+        """The amount as people of that language write it, such as £3.00 or 3,00 €; staff read it in English."""
         try:
             return str(format_currency(self.decimal, self.currency, locale=language.replace("-", "_")))
         except (UnknownLocaleError, ValueError):

@@ -144,8 +144,8 @@ def policy_text() -> str:
 def make_world(settings: Settings, database: Database, store: SnapshotStore) -> World:
     """The operator with its restored incident; nothing measured yet."""
     with database.transaction() as session:
-        _add_network(session)
-        _add_lines(session)
+        add_network(session)
+        add_lines(session)
         install_ready_texts(session, "marketing")
         for name in ("base", "inventory"):
             raise_version(session, name)
@@ -168,13 +168,15 @@ def make_small_world(directory: Path, database: Database, store: SnapshotStore) 
     return make_world(settings, database, store)
 
 
-def _add_network(session: Session) -> None:
+def add_network(session: Session) -> None:
+    """Two registers."""
     for ref in ("HLR-1", "HLR-2"):
         session.add(NetworkElement(ref=ref, kind="hlr", name=ref, services=["voice", "sms", "data"]))
     session.flush()
 
 
-def _add_lines(session: Session) -> None:
+def add_lines(session: Session) -> None:
+    """The lines of `LINES` and their accounts."""
     elements = {element.ref: element.id for element in session.query(NetworkElement)}
     accounts: dict[str, Account] = {}
     for number, (msisdn, ref, brand, payment, segment, fee, language, served_by) in enumerate(LINES):

@@ -15,7 +15,6 @@ from foundation.money import Money
 from notify.phrases import bill_in_words
 from notify.reward_words import reward_in_words
 
-LANGUAGE = "en-GB"
 _REWARDS = {
     "bill_credit": "bill credit",
     "balance_credit": "balance credit",
@@ -56,7 +55,7 @@ def money_text(amount_minor: int | None, currency: str | None) -> str:
     """An amount as staff read it, such as £3.00; a dash when there is none."""
     if amount_minor is None or currency is None:
         return "–"
-    return Money(amount_minor, currency).text(LANGUAGE)
+    return Money(amount_minor, currency).text()
 
 
 def duration_text(seconds: int) -> str:

@@ -54,7 +54,7 @@ def write_share(part: float) -> str:
 
 def write_money(amount_minor: int | None, currency: str) -> str:
     """An amount of minor units as English readers write it."""
-    return "–" if amount_minor is None else Money(amount_minor, currency).text("en_GB")
+    return "–" if amount_minor is None else Money(amount_minor, currency).text()
 
 
 def write_words(name: str) -> str:
