@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
-import compensation.cli
-import compensation.cli_rewards
-import compensation.cli_whatif
+import compensation.cli.main
+import compensation.cli.rewards
+import compensation.cli.whatif
 import foundation.commands
 import notify.cli
 import notify.cli_adjustments
-import outage.cli
-import outage.cli_incidents
-import outage.cli_planned
+import outage.cli.incidents
+import outage.cli.main
+import outage.cli.planned
 from compensation.demo import demo
 from compensation.errands import ASSESS, RELEASE
 from compensation.ledger import record_confirmations
@@ -37,10 +37,10 @@ from notify.registry import make_carriers, make_routing
 from notify.settling import settle_unknown
 from notify.upkeep import look_after, recover, tend
 from outage.errands import MEASURE
-from outage.planned_work import begin_due_planned_work
-from outage.presence import forget_old_presence
-from outage.update_texts import free_texts
-from outage.updates import mark_overdue
+from outage.incidents.planned_work import begin_due_planned_work
+from outage.presence.presence import forget_old_presence
+from outage.updates.texts import free_texts
+from outage.updates.updates import mark_overdue
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -230,19 +230,19 @@ def stop_on_signal() -> threading.Event:
     return stop
 
 
-outage.cli_planned.merge_guards.append(check_not_released)
+outage.cli.planned.merge_guards.append(check_not_released)
 for module in (
     foundation.commands,
-    outage.cli,
-    compensation.cli,
-    compensation.cli_rewards,
+    outage.cli.main,
+    compensation.cli.main,
+    compensation.cli.rewards,
     notify.cli,
     notify.cli_adjustments,
 ):
     for command in module.commands:
         main.add_command(command)
 main.add_command(demo)
-outage.cli_incidents.incident.add_command(compensation.cli_whatif.liability)
+outage.cli.incidents.incident.add_command(compensation.cli.whatif.liability)
 
 if __name__ == "__main__":
     main()

@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from compensation.case_facts import facts_to_json
-from compensation.case_making import MANY_CASES, MadeCases, make_cases
-from compensation.case_sums import Summary, amount_of
-from compensation.case_words import rules_of, searched_text
-from compensation.cases import DecidedCase, Situation, stored_value
-from compensation.credit_history import History
-from compensation.incident_facts import incident_facts_of
+from compensation.cases.credit_history import History
+from compensation.cases.facts import facts_to_json
+from compensation.cases.incident_facts import incident_facts_of
+from compensation.cases.making import MANY_CASES, MadeCases, make_cases
+from compensation.cases.situation import DecidedCase, Situation, stored_value
+from compensation.cases.sums import Summary, amount_of
+from compensation.cases.words import rules_of, searched_text
 from compensation.models import Assessment, AssessmentState, Case, CaseSummary, PolicyState, PolicyVersion
 from compensation.policies import label, load_document
 from compensation.reward_json import is_posted, reward_to_json
@@ -24,9 +24,9 @@ from foundation.audit import write_audit
 from foundation.db import Database, next_reference
 from foundation.errors import NotFoundError, RefusedError
 from foundation.snapshots import SnapshotStore, WrittenFile, catalogue
-from outage.deduction import deductions_changed
 from outage.lifecycle import IncidentStatus
 from outage.models import ImpactRun, Incident
+from outage.runs.deduction import deductions_changed
 
 NO_INCIDENT = (IncidentStatus.DISMISSED, IncidentStatus.MERGED)
 

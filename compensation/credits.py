@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from compensation.approval import binding, bound_hash, check_releasable, lock_assessment
 from compensation.assessment import check_stands, knows_all, make_situation
-from compensation.case_sums import credited_of
-from compensation.cases import CaseLines
+from compensation.cases.situation import CaseLines
+from compensation.cases.sums import credited_of
 from compensation.ledger import accrue
 from compensation.models import Assessment, AssessmentState, Case, Credit
 from compensation.offer_models import Offer

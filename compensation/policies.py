@@ -11,19 +11,19 @@ from fractions import Fraction
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from compensation.document import PolicyDocument, load_policy
-from compensation.document_attributes import ATTRIBUTE_TYPES
+from compensation.decision.worked_cases import run_tests
+from compensation.document.attributes import ATTRIBUTE_TYPES
+from compensation.document.reading import PolicyDocument, load_policy
 from compensation.facts import Fact, Origin
 from compensation.feel import Value
 from compensation.feel.values import read_date, read_duration
-from compensation.geometry_policy import check_policy_tables
+from compensation.geometry.policy import check_policy_tables
 from compensation.history_checks import check_approvable, check_tried, move_pins
 from compensation.models import PolicyState, PolicyVersion
-from compensation.policy_tests import run_tests
 from foundation import clock
 from foundation.audit import write_audit
 from foundation.errors import InputError, NotFoundError, RefusedError
-from outage.attributes import list_attributes
+from outage.base.attributes import list_attributes
 from outage.models import AttributeDefinition
 
 

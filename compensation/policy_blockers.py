@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from compensation.document import PolicyDocument
-from compensation.geometry_policy import DecisionReport, check_policy_tables
-from compensation.geometry_report import TableReport, findings_in_words
+from compensation.decision.worked_cases import run_tests
+from compensation.document.reading import PolicyDocument
+from compensation.geometry.policy import DecisionReport, check_policy_tables
+from compensation.geometry.report import TableReport, findings_in_words
 from compensation.models import PolicyVersion
 from compensation.policies import load_document
-from compensation.policy_tests import run_tests
 from foundation import clock
 from foundation.errors import InputError
 

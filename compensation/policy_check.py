@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from compensation.document import PolicyDocument, PolicyError, load_policy
-from compensation.document_outline import Outline
-from compensation.document_places import PlacedProblem, place_problems
+from compensation.document.outline import Outline
+from compensation.document.places import PlacedProblem, place_problems
+from compensation.document.reading import PolicyDocument, PolicyError, load_policy
 from compensation.facts import CATALOGUE, Fact, Origin
 from compensation.feel import FeelType, Literal, NameType, Value, write_expression
 from foundation.errors import InputError

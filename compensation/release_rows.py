@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from compensation.document import PolicyDocument
+from compensation.document.reading import PolicyDocument
 from compensation.keys import account_key, group_key, line_key
 from compensation.reward_json import is_offer, is_posted, reward_from_json
 from compensation.rewards import Per

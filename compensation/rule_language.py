@@ -16,7 +16,7 @@ from compensation.feel.parser import POWERS
 from compensation.feel.patterns import MAX_SEARCHED, PATTERN_FORM
 from compensation.feel.stream import MAX_OPERATIONS
 from compensation.feel.values import MAX_DIGITS
-from compensation.tables import HitPolicy
+from compensation.tables.table import HitPolicy
 
 _LITERALS = (
     ("number", "`30`, `0.10`", f"exact, at most {MAX_DIGITS} characters"),

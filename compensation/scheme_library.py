@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 
-from compensation.document import PolicyDocument, load_policy
+from compensation.document.reading import PolicyDocument, load_policy
 from compensation.facts import Fact
 from foundation.errors import NotFoundError
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from compensation.assessment import make_situation
-from compensation.kept_cases import account_values
+from compensation.cases.kept import account_values
 from compensation.keys import group_key
 from compensation.models import Assessment, AssessmentState, PolicyVersion
 from compensation.policies import label
@@ -18,9 +18,9 @@ from foundation.snapshots import SnapshotStore
 from notify.models import Delivery, DeliveryKind
 from notify.queries import deliveries_of_group
 from outage.intervals import IntervalSet
-from outage.lines import LineImpact, impact_of_line
 from outage.models import ImpactRun, Incident, Subscriber
 from outage.queries import get_run
+from outage.runs.lines import LineImpact, impact_of_line
 
 MOST_INCIDENTS = 50
 

@@ -15,7 +15,7 @@ import notify.adjustment_models
 import notify.models
 import notify.progress_models
 import outage.models
-import outage.update_models
+import outage.updates.models
 from foundation.db import Base
 
 context.configure(

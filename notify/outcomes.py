@@ -169,8 +169,10 @@ def _wait_seconds(attempt: int, outcome: Outcome, receipt_hours: int | None) -> 
         return (receipt_hours or 0) * 3600
     if outcome.state != DeliveryState.PENDING:
         return 0
+    if outcome.retry_after_seconds is not None:
+        return outcome.retry_after_seconds
     if outcome.trouble is not None:
-        return outcome.retry_after_seconds or _THROTTLED_SECONDS
+        return _THROTTLED_SECONDS
     return min(1 << min(attempt, 30), _BACK_OFF_MOST_SECONDS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Row
@@ -18,6 +19,7 @@ from notify.receipts import apply_kept, list_overdue, settle_overdue
 from notify.transitions import outgoing_of
 
 _ASK_AGAIN_AFTER_SECONDS = 600
+_TRY_AGAIN_AFTER_SECONDS = 1
 _ASK_AT_ONCE = 500
 log = get_logger()
 
@@ -67,6 +69,9 @@ def _settle_batch(database: Database, carrier: Carrier, outgoing: Sequence[Outgo
             open_[row.delivery_id, row.attempt] = (answer and answer.reason) or f"{carrier.name} cannot tell"
         elif answer.state == DeliveryState.PENDING and not carrier.promises.may_send_again:
             open_[row.delivery_id, row.attempt] = f"{carrier.name} has not got it but may yet: a person must decide"
+        elif answer.state == DeliveryState.PENDING:
+            # It is our side that died, not theirs: nothing to wait for, however often that happened to this row.
+            known[row.delivery_id, row.attempt] = replace(answer, retry_after_seconds=_TRY_AGAIN_AFTER_SECONDS)
         else:
             known[row.delivery_id, row.attempt] = answer
     with database.transaction() as session:

@@ -13,15 +13,15 @@ from foundation.audit import write_audit
 from foundation.errors import InputError, NotFoundError, RefusedError
 from foundation.snapshots import SnapshotStore, Workspace
 from outage import evidence_sql
-from outage.footprint import footprint
-from outage.gathering import impaired_of
-from outage.incidents import get_incident
+from outage.incidents.incidents import get_incident
+from outage.incidents.timeline import check_aware, record_change, shown
 from outage.lifecycle import SERVICES, VOID
 from outage.models import Declaration, Incident, NetworkElement, Subscriber
 from outage.msisdn import check_msisdn
-from outage.presence import parts_between
-from outage.run_inputs import CLAIM_BY_SERVICE, lay_out_impaired, lay_out_presence, register
-from outage.timeline import check_aware, record_change, shown
+from outage.network.footprint import footprint
+from outage.presence.presence import parts_between
+from outage.runs.gathering import impaired_of
+from outage.runs.inputs import CLAIM_BY_SERVICE, lay_out_impaired, lay_out_presence, register
 
 ALLOWED_DAYS = 10
 """How many days after service is back a customer may still say so, unless the caller knows another limit."""

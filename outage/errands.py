@@ -8,7 +8,7 @@ from typing import Any
 from foundation import clock
 from foundation.errand_board import Watch
 from foundation.errand_runner import Done, ErrandKind, Surroundings
-from outage.impact import measure_impact
+from outage.runs.impact import measure_impact
 
 
 def _measure(surroundings: Surroundings, arguments: Mapping[str, Any], actor: str, watch: Watch) -> Done:

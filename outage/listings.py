@@ -17,15 +17,15 @@ from foundation.bulk import Progress
 from foundation.errors import InputError, NotFoundError, RefusedError
 from foundation.snapshots import Snapshot, SnapshotStore, WrittenFile, catalogue
 from outage import listing_sql
-from outage.attributes import attribute_columns, join_attributes
-from outage.column_checks import check_instant, check_services, optional, text_of
-from outage.importing import Batch, Column, CsvFile, ImportResult, Rejects
-from outage.incidents import get_incident
-from outage.known_lines import lay_out_lines, read_once
+from outage.base.attributes import attribute_columns, join_attributes
+from outage.base.known_lines import lay_out_lines, read_once
+from outage.imports.column_checks import check_instant, check_services, optional, text_of
+from outage.imports.importing import Batch, Column, CsvFile, ImportResult, Rejects
+from outage.incidents.incidents import get_incident
+from outage.incidents.timeline import record_change, shown
 from outage.lifecycle import SERVICES, VOID
 from outage.models import Incident, Listing
 from outage.msisdn import check_msisdn
-from outage.timeline import record_change, shown
 
 COLUMNS = (
     Column("msisdn", optional(check_msisdn), required=False, distinct=True),

@@ -238,7 +238,7 @@ class ImpactRun(Base):
 
     `fingerprint` is the hash of the inputs (outages, inventory, base, presence, hold, as_of): same inputs, same run.
     `counts`: lines, accounts, patterns, seconds and lines per service, lines per evidence. `turn`: its place among the
-    incident's runs in the order in which they came to hold, last at `held_at`: the highest holds (outage.holding).
+    incident's runs in the order in which they came to hold, last at `held_at`: the highest holds (outage.runs.holding).
     """
 
     __tablename__ = "impact_runs"

@@ -15,12 +15,12 @@ from foundation import clock
 from foundation.audit import write_audit
 from foundation.bulk import Progress
 from foundation.errors import InputError
-from outage.column_checks import check_instant, one_of, optional, text_of
 from outage.evidence_sql import number_key
-from outage.importing import Batch, Column, CsvFile, ImportResult, Refusal, Rejects
-from outage.inventory import raise_version
+from outage.imports.column_checks import check_instant, one_of, optional, text_of
+from outage.imports.importing import Batch, Column, CsvFile, ImportResult, Refusal, Rejects
 from outage.models import NetworkElement, NumberRange
 from outage.msisdn import check_imsi, check_msisdn
+from outage.network.inventory import raise_version
 
 COLUMNS = (
     Column("kind", one_of("imsi", "msisdn")),

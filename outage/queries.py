@@ -10,11 +10,11 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from foundation.errors import NotFoundError
-from outage.holding import holding_run
-from outage.incidents import get_incident
+from outage.incidents.incidents import get_incident
 from outage.lifecycle import Degree, IncidentStatus
 from outage.models import Alarm, ImpactRun, Incident, NetworkElement, Outage, Subscriber, TimelineEntry
 from outage.msisdn import check_msisdn
+from outage.runs.holding import holding_run
 
 
 @dataclass(frozen=True, slots=True)

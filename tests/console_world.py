@@ -12,14 +12,14 @@ from sqlalchemy import select
 from foundation import clock
 from foundation.db import Database
 from foundation.snapshots import SnapshotStore
-from outage.corrections import correct_outage
-from outage.impact import measure_impact
-from outage.incidents import get_incident, open_incident, restore_elements
+from outage.incidents.corrections import correct_outage
+from outage.incidents.incidents import get_incident, open_incident, restore_elements
+from outage.incidents.outages import OutageStart
+from outage.incidents.planned_work import announce_planned_work
 from outage.lifecycle import CauseClass, Degree, Severity
 from outage.models import NetworkElement
-from outage.network_import import import_network
-from outage.outages import OutageStart
-from outage.planned_work import announce_planned_work
+from outage.network.importing import import_network
+from outage.runs.impact import measure_impact
 from tests import impact_worlds
 
 AREAS = {"Slough": (51.51, -0.59), "Leeds": (53.80, -1.55)}

@@ -22,9 +22,9 @@ from notify.accounts.book import AccountBook
 from notify.channels.spool import Spool
 from notify.texts import install_ready_texts
 from notify.worker import run_worker
-from outage.impact import measure_impact
-from outage.inventory import raise_version
 from outage.models import Incident, Subscriber
+from outage.network.inventory import raise_version
+from outage.runs.impact import measure_impact
 from tests.impact_worlds import add_elements, add_incident, add_line, add_outage
 
 NOW = datetime.fromisoformat("2012-09-10T09:00:00+00:00")

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from foundation import clock
 from foundation.snapshots import SnapshotStore, WrittenFile, catalogue
-from outage.inventory import raise_version
 from outage.lifecycle import CauseClass, Degree, IncidentStatus, Severity
 from outage.models import (
     Account,
@@ -28,7 +27,8 @@ from outage.models import (
     Subscriber,
     TimelineEntry,
 )
-from outage.run_inputs import CLAIM_SCHEMA
+from outage.network.inventory import raise_version
+from outage.runs.inputs import CLAIM_SCHEMA
 
 START = datetime(2012, 7, 11, 22, 0, tzinfo=UTC)
 """Two hours before midnight UTC, one before midnight in London: dates of contracts matter."""

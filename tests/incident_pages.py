@@ -12,10 +12,10 @@ from sqlalchemy import func, select
 from foundation.db import Database
 from foundation.settings import Settings
 from foundation.snapshots import SnapshotStore
-from outage.incidents import open_incident
+from outage.incidents.incidents import open_incident
+from outage.incidents.outages import OutageStart
 from outage.lifecycle import CauseClass, Severity
 from outage.models import Incident, NetworkElement
-from outage.outages import OutageStart
 from tests.web_client import add_staff, make_web
 
 STARTED_AT = datetime(2012, 7, 11, 12, 30, tzinfo=UTC)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from outage.closure import spread_of
 from outage.intervals import IntervalSet
-from outage.reach import ALL, Network, bits
-from outage.topology import Dependency
+from outage.network.closure import spread_of
+from outage.network.reach import ALL, Network, bits
+from outage.network.topology import Dependency
 
 
 def network_of(dependencies: Iterable[Dependency], carried: Mapping[int, int] | None = None) -> Network:

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from compensation.policies import approve_policy, save_policy, submit_policy
 from foundation.db import Database
 from foundation.snapshots import SnapshotStore
-from outage.impact import measure_impact
-from outage.incidents import add_outages, get_incident, open_incident, restore_elements
-from outage.inventory import raise_version
+from outage.incidents.incidents import add_outages, get_incident, open_incident, restore_elements
+from outage.incidents.outages import OutageStart
 from outage.lifecycle import CauseClass, Severity
 from outage.models import ImpactRun
-from outage.outages import OutageStart
+from outage.network.inventory import raise_version
+from outage.runs.impact import measure_impact
 from tests.web_world import add_lines, add_network
 
 STARTED_AT = datetime(2026, 11, 20, 18, 30, tzinfo=UTC)

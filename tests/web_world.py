@@ -28,11 +28,11 @@ from foundation.web import make_app, register
 from notify.delivery import drain
 from notify.registry import make_carriers
 from notify.texts import install_ready_texts
-from outage.impact import measure_impact
-from outage.incidents import OutageStart, open_incident, restore_elements
-from outage.inventory import raise_version
+from outage.incidents.incidents import OutageStart, open_incident, restore_elements
 from outage.lifecycle import CauseClass, Severity
 from outage.models import Account, NetworkElement, Subscriber
+from outage.network.inventory import raise_version
+from outage.runs.impact import measure_impact
 from tests.web_client import sign_in
 
 STARTED_AT = datetime(2012, 7, 11, 12, 30, tzinfo=UTC)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from compensation import approval, assessment, credits, policies, queries
+from compensation.cases.kept import list_summaries
 from compensation.demo import world
 from compensation.demo.stage import Stage
-from compensation.kept_cases import list_summaries
 from compensation.ledger import record_confirmations
 from compensation.models import AssessmentState
 from compensation.words import books_lines, case_in_words, summary_in_words
@@ -21,8 +21,8 @@ from foundation.money import Money
 from notify.queries import count_deliveries
 from notify.registry import make_carriers, make_routing, make_spool
 from notify.worker import run_worker
-from outage.impact import measure_impact
-from outage.incidents import get_incident
+from outage.incidents.incidents import get_incident
+from outage.runs.impact import measure_impact
 
 MOST_REWARDS = 12
 

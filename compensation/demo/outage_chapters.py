@@ -9,26 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from compensation import policies
+from compensation.decision.worked_cases import run_tests
 from compensation.demo import world
 from compensation.demo.stage import Stage, shown
-from compensation.policy_tests import run_tests
 from foundation import migrate
 from foundation.db import Database
 from foundation.errors import RefusedError
 from notify.texts import install_ready_texts
-from outage.alarms import record_alarms
+from outage.base.subscriber_import import import_subscribers
 from outage.feeds.alertmanager import read_webhook
-from outage.importing import ImportResult
-from outage.incidents import add_outages, close_incident, get_incident, restore_elements
+from outage.imports.importing import ImportResult
+from outage.incidents.alarms import record_alarms
+from outage.incidents.incidents import add_outages, close_incident, get_incident, restore_elements
+from outage.incidents.outages import OutageStart
 from outage.lifecycle import IncidentStatus
 from outage.models import Incident
-from outage.network_import import import_network
-from outage.outages import OutageStart
-from outage.presence import import_sightings
+from outage.network.importing import import_network
+from outage.presence.presence import import_sightings
 from outage.samples.files import HLR, SampleFiles
 from outage.samples.public_data import write_public
 from outage.samples.synthetic import write_synthetic
-from outage.subscriber_import import import_subscribers
 
 POLICY = "o2_uk_2012_07.yaml"
 

@@ -7,14 +7,14 @@ import re
 from collections.abc import Mapping
 
 from compensation.dmn.model import MONEY, Decision, InputData, ItemType, Model
-from compensation.document import ExpressionDecision, Parameter, PolicyDecision, PolicyDocument
-from compensation.document_explained import write_explained
-from compensation.document_parts import parameter_names, scalar, with_decisions, without_decisions
+from compensation.document.explained import write_explained
+from compensation.document.parts import parameter_names, scalar, with_decisions, without_decisions
+from compensation.document.reading import ExpressionDecision, Parameter, PolicyDecision, PolicyDocument
 from compensation.facts import Fact
 from compensation.feel import FeelType, Literal, Node, UnaryTests, suggestion, write_expression
 from compensation.feel.nodes import Binary, Equals, If, Name
-from compensation.table_text import write_table
-from compensation.tables import Table
+from compensation.tables.table import Table
+from compensation.tables.text import write_table
 from foundation.errors import InputError
 
 _NAMESPACE = "urn:outage-compensation:policy"

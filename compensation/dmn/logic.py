@@ -20,7 +20,7 @@ from compensation.feel import (
 )
 from compensation.feel.nodes import Call, ContextOf, For, If, ListOf, Path, Quantified
 from compensation.feel.scope import UnknownNameError
-from compensation.tables import HitPolicy, Output, Rule, Table, check_table
+from compensation.tables.table import HitPolicy, Output, Rule, Table, check_table
 
 HIT_POLICIES = {
     "UNIQUE": HitPolicy.UNIQUE,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from compensation.feel import FeelType, NameType, Node, UnaryTests
-from compensation.tables import Table, output_types, written_values
+from compensation.tables.table import Table, output_types, written_values
 from foundation.errors import InputError
 
 Logic = Table | Node

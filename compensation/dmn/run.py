@@ -24,7 +24,7 @@ from compensation.feel.values import (
     write_number,
     write_value,
 )
-from compensation.tables import Status, Table, evaluate_table
+from compensation.tables.table import Status, Table, evaluate_table
 from foundation.errors import InputError, NotFoundError
 
 _DECIMAL128 = decimal.Context(prec=34, rounding=decimal.ROUND_HALF_EVEN)

@@ -10,7 +10,7 @@ from compensation.dmn.logic import AGGREGATIONS, HIT_POLICIES
 from compensation.dmn.model import MONEY, Decision, InputData, ItemType, Knowledge, Logic, Model
 from compensation.dmn.reading import POLICY_NAMESPACE
 from compensation.feel import FeelType, Node, UnaryTests, write_expression, write_tests
-from compensation.tables import HitPolicy, Output, Rule, Table
+from compensation.tables.table import HitPolicy, Output, Rule, Table
 from foundation.errors import InputError
 
 NAMESPACE = "https://www.omg.org/spec/DMN/20191111/MODEL/"

@@ -22,7 +22,7 @@ from compensation.web.policy_view import in_force_text
 from foundation import clock
 from foundation.errors import InputError
 from foundation.web import Form, has_permission, permission, reading, start_errand
-from outage.incidents import get_incident
+from outage.incidents.incidents import get_incident
 from outage.models import ImpactRun, Incident
 
 assess_pages = Blueprint("assess", __name__, url_prefix="/assessments", template_folder="templates")

@@ -12,7 +12,8 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from compensation.assessment import make_situation
-from compensation.case_lists import (
+from compensation.cases.kept import get_kept, list_kept, list_summaries
+from compensation.cases.lists import (
     MOST_BARS,
     CaseSums,
     CaseWish,
@@ -25,10 +26,9 @@ from compensation.case_lists import (
     split_facts,
     sum_cases,
 )
-from compensation.cases import Situation
+from compensation.cases.situation import Situation
 from compensation.facts import CATALOGUE, Fact, Origin
 from compensation.histogram import Bin, distribute
-from compensation.kept_cases import get_kept, list_kept, list_summaries
 from compensation.models import Case, CaseSummary
 from compensation.policies import load_document
 from compensation.queries import AssessmentView, get_assessment
@@ -39,8 +39,8 @@ from compensation.web.words import FactColumn, common_facts, money_text
 from foundation import clock
 from foundation.errors import InputError
 from foundation.web import Page, csv_response, figure, permission, read_page, reading, store
-from outage.lines import sample_lines
 from outage.models import Incident
+from outage.runs.lines import sample_lines
 
 _AT_ONCE = 5_000
 # Texts that kept cases are looked through for; most policies have a handful.

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from compensation.case_lists import FACT_ORDER, ORDERS, CaseWish
+from compensation.cases.lists import FACT_ORDER, ORDERS, CaseWish
+from compensation.decision.trace import Trace
 from compensation.facts import Fact
 from compensation.models import Case
-from compensation.trace import Trace
 from compensation.web.words import FactColumn, fact_text, money_text, reward_text, reward_when
 
 _FALLING_FIRST = ("lines", "one", "all")

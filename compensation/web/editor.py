@@ -12,13 +12,13 @@ from marshmallow import Schema, ValidationError, fields, validate
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from compensation.document import PolicyError
-from compensation.document_outline import read_outline, write_outline
+from compensation.document.outline import read_outline, write_outline
+from compensation.document.reading import PolicyError
 from compensation.drafts import MovedError, begin_draft, discard_draft, find_draft, keep_draft, list_drafts, save_draft
 from compensation.models import PolicyDraft
-from compensation.places import list_places
 from compensation.policies import find_newest, get_version, list_attribute_facts
 from compensation.policy_check import MOST_CHARACTERS, check_policy
+from compensation.simulation.places import list_places
 from compensation.web.editor_forms import form_specs
 from compensation.web.editor_view import problems_json, report_json
 from foundation.errors import InputError

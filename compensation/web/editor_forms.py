@@ -5,12 +5,12 @@ from __future__ import annotations
 import zoneinfo
 from typing import Any
 
-from compensation.document import Basis, Population, Tag
+from compensation.document.reading import Basis, Population, Tag
 from compensation.feel import NAMED_TYPES
 from compensation.feel.functions import SIGNATURES
 from compensation.measures import Count, Cut, Rounded, Since
 from compensation.rewards import KINDS, Field, How, Per
-from compensation.tables import HitPolicy
+from compensation.tables.table import HitPolicy
 from compensation.terms import Combines, Others, Over
 
 _SERVICES = ("any", "voice", "data", "sms", "all of [voice, data]", "any of [voice, data]")

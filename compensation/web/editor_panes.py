@@ -7,13 +7,13 @@ from typing import Any
 from flask import Blueprint
 from marshmallow import Schema, fields, validate
 
-from compensation.document import load_policy
-from compensation.geometry_policy import check_policy_tables
+from compensation.document.reading import load_policy
+from compensation.geometry.policy import check_policy_tables
 from compensation.history_checks import find_in_force
 from compensation.policies import label, list_attribute_facts, load_document
 from compensation.policy_check import MOST_CHARACTERS
-from compensation.simulation import WhatIf, simulate
-from compensation.trials import Side
+from compensation.simulation.trials import Side
+from compensation.simulation.whatif import WhatIf, simulate
 from compensation.web.editor import answers_json, read_body
 from compensation.web.words import money_text
 from foundation import clock

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from compensation.document import PolicyError
-from compensation.document_places import PlacedProblem, place_problems
+from compensation.decision.worked_cases import TestResult, run_tests
+from compensation.document.places import PlacedProblem, place_problems
+from compensation.document.reading import PolicyError
 from compensation.policy_check import Offered, PolicyReport
-from compensation.policy_tests import TestResult, run_tests
 
 
 def report_json(report: PolicyReport) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from wtforms.validators import InputRequired
 
 from compensation.history_checks import TriedTest, find_in_force, list_tried
 from compensation.history_rules import BOUNDED, Expectation, Totals, shift_from_json
-from compensation.history_tests import accept_difference, replay, set_test, withdraw_test
 from compensation.models import PolicyState, PolicyVersion
-from compensation.places import list_places
 from compensation.policies import get_version, label
+from compensation.simulation.history_tests import accept_difference, replay, set_test, withdraw_test
+from compensation.simulation.places import list_places
 from compensation.web.words import money_text
 from foundation.errors import InputError
 from foundation.money import parse_minor

@@ -11,15 +11,15 @@ import plotly.graph_objects as go
 from flask import Blueprint, Response, render_template, request
 from markupsafe import Markup
 
-from compensation.liability import LONGEST_HOURS, Liability, PolicyClock, find_liability
-from compensation.liability_curve import Cliff
+from compensation.simulation.liability import LONGEST_HOURS, Liability, PolicyClock, find_liability
+from compensation.simulation.liability_curve import Cliff
 from compensation.web.words import money_text
 from foundation import clock
 from foundation.errors import NotFoundError, RefusedError
 from foundation.money import Money
 from foundation.web import csv_response, figure, has_permission, permission, reading, store, wants_csv
 from foundation.web.figures import BLUE
-from outage.incidents import get_incident
+from outage.incidents.incidents import get_incident
 
 liability_pages = Blueprint("liability", __name__, url_prefix="/incidents", template_folder="templates")
 HOURS = 24

@@ -6,12 +6,12 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
+from compensation.decision.worked_cases import run_tests
 from compensation.dmn.exchange import policy_to_model
 from compensation.dmn.writing import write_model
-from compensation.document import Basis, PolicyDocument
+from compensation.document.reading import Basis, PolicyDocument
 from compensation.drafts import list_drafts
 from compensation.history_checks import TriedTest, list_tried
-from compensation.history_tests import try_on_history
 from compensation.models import PolicyState, PolicyVersion
 from compensation.policies import (
     approve_policy,
@@ -24,7 +24,7 @@ from compensation.policies import (
 )
 from compensation.policy_blockers import Blocker, list_blockers
 from compensation.policy_lists import SORTS, ListedPolicy, PolicyFilter, count_policies, list_history, list_policies
-from compensation.policy_tests import run_tests
+from compensation.simulation.history_tests import try_on_history
 from compensation.web.policy_view import in_force_text, show_policy
 from foundation.errors import InputError
 from foundation.web import (

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from compensation.document_outline import read_outline
-from compensation.geometry_policy import check_policy_tables
-from compensation.history_tests import try_on_history
+from compensation.document.outline import read_outline
+from compensation.document.outline_diff import EntryChange
+from compensation.geometry.policy import check_policy_tables
 from compensation.models import PolicyState, PolicyVersion
-from compensation.outline_diff import EntryChange
 from compensation.policies import (
     approve_policy,
     get_version,
@@ -22,6 +21,7 @@ from compensation.policies import (
 from compensation.policy_blockers import list_blockers
 from compensation.policy_check import check_policy
 from compensation.policy_lists import PolicyFilter, count_policies, list_policies
+from compensation.simulation.history_tests import try_on_history
 from compensation.web import policy_schemas as schemas
 from compensation.web.editor_view import report_json
 from compensation.web.policy_compare import differences

@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, render_template, request
 from sqlalchemy.orm import Session
 
-from compensation.document_outline import Outline, read_outline
+from compensation.document.outline import Outline, read_outline
+from compensation.document.outline_diff import EntryChange, compare_outlines
+from compensation.geometry.version_diff import VersionDiff, compare_versions
 from compensation.models import PolicyVersion
-from compensation.outline_diff import EntryChange, compare_outlines
 from compensation.policies import get_version, label, list_versions, load_document
-from compensation.version_diff import VersionDiff, compare_versions
 from foundation import clock
 from foundation.errors import InputError, RefusedError
 from foundation.web import permission, reading

@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, fields, validate
 
-from compensation.document import Basis
+from compensation.document.reading import Basis
 from compensation.models import PolicyState
 from compensation.policy_check import MOST_CHARACTERS
 from compensation.policy_lists import SORTS

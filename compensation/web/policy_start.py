@@ -12,14 +12,14 @@ from wtforms.validators import InputRequired, Length, Regexp
 
 from compensation.dmn.exchange import fact_hints, model_to_policy
 from compensation.dmn.reading import read_model
-from compensation.document import Basis, PolicyError
-from compensation.document_outline import read_outline
+from compensation.document.outline import read_outline
+from compensation.document.reading import Basis, PolicyError
+from compensation.document.starter import SLUG, starter_text
 from compensation.drafts import begin_draft, find_draft
 from compensation.facts import with_attributes
 from compensation.policies import find_newest, list_attribute_facts, save_policy
 from compensation.policy_check import MOST_CHARACTERS
 from compensation.scheme_library import get_scheme, list_schemes, missing_attributes
-from compensation.starter import SLUG, starter_text
 from compensation.web.policy_view import ShownProblem, in_force_text, show_problems
 from foundation.errors import InputError
 from foundation.web import Form, actor, permission, reading, transaction

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 
-from compensation.document import (
+from compensation.document.reading import (
     ExpressionDecision,
     Parameter,
     PolicyDecision,

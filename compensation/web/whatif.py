@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from compensation.facts import Fact
 from compensation.histogram import Bin, distribute_both
 from compensation.models import PolicyVersion
-from compensation.places import Place, find_rival, list_places
 from compensation.policies import get_version, list_versions, load_document
-from compensation.simulation import DIMENSIONS, Example, Part, Simulation, WhatIf, make_simulation
+from compensation.simulation.places import Place, find_rival, list_places
+from compensation.simulation.whatif import DIMENSIONS, Example, Part, Simulation, WhatIf, make_simulation
 from compensation.tallies import Change
 from compensation.web.charts import bin_label
 from compensation.web.whatif_charts import histogram_figure, parts_figure, shift_figure

@@ -6,18 +6,18 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from compensation.document import load_policy
+from compensation.document.reading import load_policy
 from compensation.history_checks import TriedTest, list_tried
-from compensation.history_tests import accept_difference, replay, set_test, withdraw_test
-from compensation.liability import Liability, PolicyClock, find_liability
-from compensation.places import find_rival
 from compensation.policies import get_version, list_attribute_facts, load_document
-from compensation.simulation import simulate
+from compensation.simulation.history_tests import accept_difference, replay, set_test, withdraw_test
+from compensation.simulation.liability import Liability, PolicyClock, find_liability
+from compensation.simulation.places import find_rival
+from compensation.simulation.whatif import simulate
 from compensation.web import whatif_schemas as schemas
 from foundation import clock
 from foundation.web import ApiBlueprint, actor, permission, reading, store, transaction
 from foundation.web.access import foundations
-from outage.incidents import get_incident
+from outage.incidents.incidents import get_incident
 from outage.queries import get_run
 
 calls = ApiBlueprint("whatif_api", __name__, description="What-if, tests over history, the liability clock")

@@ -8,8 +8,8 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
 from compensation.history_rules import BOUNDED, Expectation
-from compensation.liability import LONGEST_HOURS
-from compensation.simulation import DIMENSIONS
+from compensation.simulation.liability import LONGEST_HOURS
+from compensation.simulation.whatif import DIMENSIONS
 
 _MOST_CHARACTERS = 1_000_000
 _MOST_EXAMPLES = 20

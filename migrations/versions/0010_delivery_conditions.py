@@ -298,8 +298,8 @@ def downgrade() -> None:
     op.drop_table("campaigns")
     for name in INDEXES:
         op.drop_index(name, table_name="deliveries")
-    with op.batch_alter_table("deliveries") as table:
-        table.drop_constraint(op.f("ck_deliveries_purpose"), type_="check")
+    with op.batch_alter_table("deliveries") as deliveries:
+        deliveries.drop_constraint(op.f("ck_deliveries_purpose"), type_="check")
         for name in ("zone", "any_hour", "statutory", "purpose", "wave", "hold_until", "hold", "expires_at"):
-            table.drop_column(name)
+            deliveries.drop_column(name)
     make_indexes(OLD_INDEXES)

@@ -9,8 +9,8 @@ from foundation import clock
 from foundation.access import get_user
 from foundation.errors import InputError
 from foundation.web import actor, permission, read_form, reading, start_errand, transaction
-from outage import incidents
 from outage.errands import MEASURE
+from outage.incidents import incidents
 from outage.lifecycle import CauseClass, ForceMajeure, IncidentStatus, Severity
 from outage.web.forms import CauseForm, NoteForm, OwnerForm, RestoreForm, SeverityForm, StepForm
 

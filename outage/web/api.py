@@ -8,10 +8,11 @@ from flask import request
 
 from foundation.errors import InputError
 from foundation.web import ApiBlueprint, Page, actor, permission, reading, transaction
-from outage import incidents, queries
-from outage.alarms import record_alarms
+from outage import queries
 from outage.feeds.alertmanager import read_webhook
-from outage.outages import OutageStart
+from outage.incidents import incidents
+from outage.incidents.alarms import record_alarms
+from outage.incidents.outages import OutageStart
 from outage.web import reads, schemas
 
 calls = ApiBlueprint("outage_api", __name__, description="Incidents, their impact, and the alarms that open them")

@@ -15,12 +15,12 @@ from werkzeug.utils import secure_filename
 from foundation.errors import InputError, NotFoundError
 from foundation.logging import mask_msisdn
 from foundation.web import ApiBlueprint, actor, has_permission, permission, reading, store, transaction
-from outage import corrections
 from outage.declarations import list_declarations, record_declaration, withdraw_declaration
-from outage.incidents import get_incident
+from outage.incidents import corrections
+from outage.incidents.incidents import get_incident
+from outage.incidents.merging import Guard, merge_incidents
 from outage.lifecycle import SERVICES
 from outage.listings import list_listings, upload_listing, withdraw_listing
-from outage.merging import Guard, merge_incidents
 from outage.models import Incident
 from outage.web.schemas import ChangedAnswer, ClosedAnswer, StrictSchema, instant_field
 

@@ -12,10 +12,10 @@ from marshmallow import Schema, fields, validate
 
 from foundation.errors import InputError
 from foundation.web import ApiBlueprint, Page, actor, permission, reading, store, transaction
-from outage.failure import list_single_points, reach_of_failure
-from outage.inventory_history import ADDED, CHANGED, DEPENDENCY, ELEMENT, RETIRED, list_changes
 from outage.lifecycle import SERVICES
-from outage.network_import import NetworkResult, import_network
+from outage.network.failure import list_single_points, reach_of_failure
+from outage.network.history import ADDED, CHANGED, DEPENDENCY, ELEMENT, RETIRED, list_changes
+from outage.network.importing import NetworkResult, import_network
 from outage.web.schemas import MOST_ELEMENTS, StrictSchema, instant_field
 
 calls = ApiBlueprint(

@@ -7,8 +7,8 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from foundation.web import ApiBlueprint, actor, permission, reading, transaction
-from outage import planned_work
-from outage.incidents import get_incident
+from outage.incidents import planned_work
+from outage.incidents.incidents import get_incident
 from outage.lifecycle import SERVICES, CauseClass, Degree, Severity
 from outage.web.schemas import MOST_ELEMENTS, ClosedAnswer, IncidentAnswer, StrictSchema, instant_field
 

@@ -10,11 +10,12 @@ from marshmallow import Schema, fields, validate
 from foundation import clock
 from foundation.errors import InputError
 from foundation.web import ApiBlueprint, actor, permission, reading, store, transaction
-from outage import duties, queries
-from outage.comparison import compare_runs
-from outage.holding import holding_run
-from outage.incidents import get_incident
-from outage.scale import scale_of
+from outage import queries
+from outage.incidents.incidents import get_incident
+from outage.runs.comparison import compare_runs
+from outage.runs.holding import holding_run
+from outage.scale import duties
+from outage.scale.measure import scale_of
 from outage.steps import Steps
 from outage.web.schemas import ChangedAnswer, InstantText, RunAnswer, StrictSchema, instant_field
 

@@ -10,10 +10,10 @@ from foundation import clock
 from foundation.web import ApiBlueprint, actor, permission, reading, store, transaction
 from foundation.web.access import foundations
 from notify.registry import make_routing
-from outage import updates
-from outage.incidents import get_incident
-from outage.update_cadence import Audience, UpdateKind
-from outage.update_texts import queue_texts
+from outage.incidents.incidents import get_incident
+from outage.updates import updates
+from outage.updates.cadence import Audience, UpdateKind
+from outage.updates.texts import queue_texts
 from outage.web.schemas import ChangedAnswer, StrictSchema, instant_field
 
 calls = ApiBlueprint("outage_updates_api", __name__, description="Who is told what and when while service is out")

@@ -33,8 +33,8 @@ from foundation.web import (
     transaction,
 )
 from outage.declarations import list_declarations, record_declaration, withdraw_declaration
-from outage.importing import ImportResult
-from outage.incidents import get_incident
+from outage.imports.importing import ImportResult
+from outage.incidents.incidents import get_incident
 from outage.lifecycle import SERVICES
 from outage.listings import list_listings, upload_listing, withdraw_listing
 from outage.web.forms import WHEN, services_field

@@ -27,10 +27,10 @@ from foundation.web import (
     stripped,
     transaction,
 )
-from outage.corrections import correct_outage, remove_outage, reopen_outage, split_outage
-from outage.incidents import get_incident
+from outage.incidents.corrections import correct_outage, remove_outage, reopen_outage, split_outage
+from outage.incidents.incidents import get_incident
+from outage.incidents.merging import Guard, merge_incidents
 from outage.lifecycle import IncidentStatus
-from outage.merging import Guard, merge_incidents
 from outage.models import Alarm, Declaration, Incident, Listing, Outage
 from outage.web.forms import WHEN, services_field
 

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, render_template, request
 from foundation import clock
 from foundation.errors import RefusedError
 from foundation.web import csv_response, permission, read_page, reading, wants_csv
-from outage.incidents import get_incident
+from outage.incidents.incidents import get_incident
 from outage.web import losses, placed
 from outage.web.cell_figure import MOST_CELLS, cell_figure
 

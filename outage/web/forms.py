@@ -13,9 +13,9 @@ from wtforms.validators import DataRequired, InputRequired, Length, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from foundation.web import Form, InstantField, LinesField, stripped
-from outage.inventory import find_elements
+from outage.incidents.outages import OutageStart
 from outage.lifecycle import SERVICES, CauseClass, Degree, ForceMajeure, IncidentKind, Severity
-from outage.outages import OutageStart
+from outage.network.inventory import find_elements
 from outage.web.ref_files import read_refs
 
 _NAMED = 12

@@ -10,13 +10,13 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from foundation import clock
-from outage.closure import Spread, State
-from outage.footprint import incident_spread
-from outage.inventory import inventory_stamp
-from outage.kept import Kept
 from outage.lifecycle import SERVICES, Degree, IncidentStatus
 from outage.models import Incident
-from outage.network_map import network_at
+from outage.network.closure import Spread, State
+from outage.network.footprint import incident_spread
+from outage.network.inventory import inventory_stamp
+from outage.network.kept import Kept
+from outage.network.map import network_at
 from outage.web.reads import outages_mark
 
 Series = dict[str, list[tuple[datetime, int]]]

@@ -12,12 +12,12 @@ from wtforms.validators import AnyOf, Optional
 
 from foundation import clock
 from foundation.web import Page, csv_response, permission, read_page, reading, show_on_form, store, wants_csv
-from outage.failure import FailureReach, list_single_points, reach_of_failure
-from outage.incidents import get_incident
-from outage.inventory import current_version, valid_at
-from outage.inventory_history import ADDED, CHANGED, DEPENDENCY, ELEMENT, RETIRED, Change, list_changes
+from outage.incidents.incidents import get_incident
 from outage.lifecycle import IncidentStatus
 from outage.models import Incident, NetworkElement
+from outage.network.failure import FailureReach, list_single_points, reach_of_failure
+from outage.network.history import ADDED, CHANGED, DEPENDENCY, ELEMENT, RETIRED, Change, list_changes
+from outage.network.inventory import current_version, valid_at
 from outage.web import losses, placed
 from outage.web.figures import STATES
 from outage.web.forms import PickingForm, services_field

@@ -11,11 +11,11 @@ from wtforms.validators import InputRequired, Length
 from foundation import clock
 from foundation.errors import InputError
 from foundation.web import Form, InstantField, actor, permission, read_form, reading, store, stripped, transaction
-from outage.duties import IncidentDuties, duties_of, list_filings, record_filing
-from outage.incidents import get_incident
+from outage.incidents.incidents import get_incident
 from outage.models import Incident
-from outage.regulators import RULES
-from outage.thresholds import Crossing, ThresholdStatus
+from outage.scale.duties import IncidentDuties, duties_of, list_filings, record_filing
+from outage.scale.regulators import RULES
+from outage.scale.thresholds import Crossing, ThresholdStatus
 from outage.web.forms import WHEN
 
 pages = Blueprint("obligations", __name__, url_prefix="/incidents/<ref>/duties")

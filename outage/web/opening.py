@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from foundation import clock
 from foundation.web import actor, permission, show_on_form, transaction
-from outage import incidents
+from outage.incidents import incidents
 from outage.lifecycle import CauseClass, IncidentKind, Severity
 from outage.web.forms import WHEN, OpeningForm
 

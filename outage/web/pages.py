@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from foundation import clock
 from foundation.web import csv_response, figure, permission, read_page, reading, wants_csv
-from outage.incidents import get_incident
-from outage.inventory import current_version
+from outage.incidents.incidents import get_incident
 from outage.lifecycle import IncidentStatus, allowed_from
 from outage.models import Incident
+from outage.network.inventory import current_version
 from outage.web import charts, losses, placed, reads, series
 from outage.web.cell_figure import MOST_CELLS
 from outage.web.figures import STATES

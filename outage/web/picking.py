@@ -8,10 +8,10 @@ from werkzeug.wrappers import Response as BaseResponse
 from foundation import clock
 from foundation.errors import InputError
 from foundation.web import actor, permission, reading, show_on_form, transaction
-from outage import incidents
-from outage.inventory import find_elements
+from outage.incidents import incidents
 from outage.lifecycle import IncidentStatus
 from outage.models import Incident
+from outage.network.inventory import find_elements
 from outage.web import placed, reads
 from outage.web.forms import WHEN, ElementsForm, RestoreSomeForm
 from outage.web.ref_files import read_refs, split_refs

@@ -15,9 +15,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from foundation import clock
-from outage.inventory import valid_at
 from outage.models import NetworkElement
-from outage.network_map import CELL, network_at
+from outage.network.inventory import valid_at
+from outage.network.map import CELL, network_at
 
 _CHUNK = 5_000
 _PARTS = 100_000

@@ -25,11 +25,11 @@ from foundation.web import (
     transaction,
     wants_csv,
 )
-from outage import planned_work
-from outage.failure import FailureReach, reach_of_failure
-from outage.incidents import get_incident
+from outage.incidents import planned_work
+from outage.incidents.incidents import get_incident
 from outage.lifecycle import CauseClass, Degree
 from outage.models import Incident
+from outage.network.failure import FailureReach, reach_of_failure
 from outage.web import reads
 from outage.web.forms import WHEN, PickingForm, StepForm, choices, services_field
 

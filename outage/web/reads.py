@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 
 from foundation import clock
 from foundation.web import Page
-from outage.holding import holding_runs
 from outage.lifecycle import SERVICES, Degree, IncidentStatus, Severity
 from outage.models import Alarm, ImpactRun, Incident, NetworkElement, Outage, TimelineEntry
-from outage.update_cadence import DueUpdate
-from outage.updates import due_updates
+from outage.runs.holding import holding_runs
+from outage.updates.cadence import DueUpdate
+from outage.updates.updates import due_updates
 
 SORTS = {"urgency": "urgency", "started": "newest start", "title": "title"}
 _HITS = 12

@@ -16,10 +16,10 @@ from foundation.logging import mask_msisdn
 from foundation.snapshots import SnapshotStore
 from foundation.web import actor
 from outage.intervals import total_seconds
-from outage.lines import LineImpact, sample_lines
 from outage.models import ImpactRun, Incident, Subscriber
-from outage.scale import scale_of
-from outage.scale_facts import AreaScale, GroupScale, IncidentScale, ServiceScale
+from outage.runs.lines import LineImpact, sample_lines
+from outage.scale.facts import AreaScale, GroupScale, IncidentScale, ServiceScale
+from outage.scale.measure import scale_of
 from outage.web.reads import outages_mark
 
 _KEPT = 64

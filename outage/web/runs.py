@@ -10,12 +10,12 @@ from werkzeug.wrappers import Response
 
 from foundation.errors import InputError, NotFoundError
 from foundation.web import csv_response, figure, has_permission, permission, reading, store, transaction, wants_csv
-from outage.comparison import Change, RunComparison, compare_runs
-from outage.deduction import deductions_changed
-from outage.incidents import get_incident
+from outage.incidents.incidents import get_incident
 from outage.models import ImpactRun, Incident
 from outage.queries import get_run
-from outage.scale_facts import IncidentScale
+from outage.runs.comparison import Change, RunComparison, compare_runs
+from outage.runs.deduction import deductions_changed
+from outage.scale.facts import IncidentScale
 from outage.web import charts, reads, run_reads, series
 
 pages = Blueprint("runs", __name__, url_prefix="/incidents/<ref>/runs")

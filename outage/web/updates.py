@@ -27,12 +27,12 @@ from foundation.web import (
 from foundation.web.access import foundations
 from notify.registry import make_routing
 from notify.texts import list_current_texts
-from outage import updates
-from outage.holding import holding_run
-from outage.incidents import get_incident
+from outage.incidents.incidents import get_incident
 from outage.models import Incident
-from outage.update_cadence import OWN, PRESETS, Audience, UpdateKind
-from outage.update_texts import queue_texts
+from outage.runs.holding import holding_run
+from outage.updates import updates
+from outage.updates.cadence import OWN, PRESETS, Audience, UpdateKind
+from outage.updates.texts import queue_texts
 from outage.web.forms import WHEN, choices
 
 pages = Blueprint("updates", __name__, url_prefix="/incidents/<ref>/updates")

@@ -52,12 +52,12 @@ OWNERS_OF_TRANSACTIONS = (
     "notify/accounts/book.py",
     "notify/accounts/adjustment_file.py",
     "notify/adjustments.py",
-    "outage/impact.py",
-    "outage/presence.py",  # files may go only once the records that name them are gone
-    "outage/mirror.py",
+    "outage/runs/impact.py",
+    "outage/presence/presence.py",  # files may go only once the records that name them are gone
+    "outage/base/mirror.py",
     "compensation/assessment.py",
     "compensation/credits.py",
-    "compensation/history_tests.py",
+    "compensation/simulation/history_tests.py",
     "wsgi.py",
 )
 ENTRY_ROOMS = ("/web/", "/cli", "/commands.py", "/demo/")

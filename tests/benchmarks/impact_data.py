@@ -16,9 +16,9 @@ from foundation import clock
 from foundation.bulk import insert_rows
 from foundation.db import Base, Database
 from foundation.snapshots import SnapshotStore
-from outage.inventory import raise_version
-from outage.mirror import SCHEMA as MIRROR
-from outage.run_inputs import RunInputs, extent_of
+from outage.base.mirror import SCHEMA as MIRROR
+from outage.network.inventory import raise_version
+from outage.runs.inputs import RunInputs, extent_of
 from tests import impact_worlds as worlds
 
 LINES = int(os.environ.get("OUTAGE_BENCH_LINES", "100000"))

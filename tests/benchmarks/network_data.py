@@ -9,7 +9,7 @@ from typing import Any
 from foundation.bulk import insert_rows
 from foundation.db import Base, Database
 from foundation.snapshots import SnapshotStore
-from outage.inventory import raise_version
+from outage.network.inventory import raise_version
 from tests.benchmarks import impact_data as data
 
 CELLS = int(os.environ.get("OUTAGE_BENCH_CELLS", "10000"))

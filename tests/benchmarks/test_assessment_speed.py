@@ -13,20 +13,21 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, MetaData, Table, delete, select, text
 
-from compensation import approval, assessment, case_sql, policies
+from compensation import approval, assessment, policies
 from compensation.assessment import make_situation
-from compensation.cases import Situation
+from compensation.cases import sql as case_sql
+from compensation.cases.situation import Situation
 from compensation.credits import release_credits
+from compensation.decision.function import PolicyFunction
 from compensation.models import Approval, Assessment, Case, CaseSummary, Credit, LedgerEntry, PolicyState
-from compensation.policy_function import PolicyFunction
 from compensation.release_rows import CREDIT_COLUMNS
 from foundation.bulk import insert_rows
 from foundation.db import Database
 from foundation.snapshots import SnapshotStore, catalogue
 from notify.models import Delivery
-from outage.impact import measure_impact
 from outage.lifecycle import IncidentStatus
 from outage.models import ImpactRun
+from outage.runs.impact import measure_impact
 from tests import impact_worlds as worlds
 from tests.benchmarks import impact_data as data
 

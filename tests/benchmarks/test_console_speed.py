@@ -13,12 +13,13 @@ from foundation import clock
 from foundation.db import Database
 from foundation.settings import Settings
 from foundation.snapshots import SnapshotStore
-from outage import footprint, network_map
-from outage.failure import reach_of_failure
-from outage.impact import measure_impact
-from outage.incidents import OutageStart, open_incident
+from outage.base.mirror import ensure_mirror
+from outage.incidents.incidents import OutageStart, open_incident
 from outage.lifecycle import CauseClass, Severity
-from outage.mirror import ensure_mirror
+from outage.network import footprint
+from outage.network import map as network_map
+from outage.network.failure import reach_of_failure
+from outage.runs.impact import measure_impact
 from outage.web import losses
 from tests.benchmarks import impact_data as data
 from tests.benchmarks import network_data as network

@@ -12,9 +12,9 @@ from fractions import Fraction
 import pytest
 
 from compensation.feel import FeelType, NameType, Origin
-from compensation.geometry import check_table
-from compensation.table_text import read_table
-from compensation.tables import HitPolicy, Table
+from compensation.geometry.check import check_table
+from compensation.tables.table import HitPolicy, Table
+from compensation.tables.text import read_table
 
 SCOPE = {
     "hours lost": NameType(FeelType.NUMBER, nullable=False, lowest=Fraction(0)),

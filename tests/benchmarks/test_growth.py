@@ -13,7 +13,7 @@ import pytest
 
 from foundation.settings import read_settings
 from foundation.snapshots import SnapshotStore
-from outage.measuring import write_run
+from outage.runs.measuring import write_run
 from tests.benchmarks import impact_data as data
 
 _ROOT = Path(__file__).resolve().parents[2]

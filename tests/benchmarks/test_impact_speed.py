@@ -10,11 +10,11 @@ from sqlalchemy import text, update
 
 from foundation.db import Database
 from foundation.snapshots import SnapshotStore
-from outage.impact import measure_impact
-from outage.impact_sql import FACTS
-from outage.lines import impact_of_line
-from outage.mirror import ensure_mirror
+from outage.base.mirror import ensure_mirror
 from outage.models import Outage
+from outage.runs.impact import measure_impact
+from outage.runs.impact_sql import FACTS
+from outage.runs.lines import impact_of_line
 from tests import impact_worlds as worlds
 from tests.benchmarks import impact_data as data
 

@@ -9,7 +9,7 @@ from typing import Any
 from foundation.bulk import insert_rows
 from foundation.db import Base, Database
 from foundation.snapshots import SnapshotStore
-from outage.subscriber_import import import_subscribers
+from outage.base.subscriber_import import import_subscribers
 from tests import impact_worlds as worlds
 from tests.benchmarks import impact_data as data
 

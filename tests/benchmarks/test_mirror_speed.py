@@ -10,9 +10,9 @@ from sqlalchemy import update
 
 from foundation.db import Database
 from foundation.snapshots import SnapshotStore
-from outage.mirror import ensure_mirror
+from outage.base.mirror import ensure_mirror
+from outage.base.subscriber_import import import_subscribers
 from outage.models import BulkState
-from outage.subscriber_import import import_subscribers
 from tests.benchmarks import impact_data as data
 
 

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from compensation.feel import FeelType, NameType, Origin
-from compensation.table_function import TableFunction
-from compensation.table_text import read_table
-from compensation.tables import HitPolicy, Table, evaluate_table
+from compensation.tables.function import TableFunction
+from compensation.tables.table import HitPolicy, Table, evaluate_table
+from compensation.tables.text import read_table
 
 RIVALS = ("zen-engine", "rule-engine", "business-rules")
 PROGRAM = Path(__file__).with_name("rival_engines.py")

@@ -8,9 +8,9 @@ from fractions import Fraction
 from typing import Any
 
 from compensation.feel import FeelType, NameType, Origin
-from compensation.table_function import TableFunction
-from compensation.table_text import read_table
-from compensation.tables import HitPolicy, Table, evaluate_table
+from compensation.tables.function import TableFunction
+from compensation.tables.table import HitPolicy, Table, evaluate_table
+from compensation.tables.text import read_table
 
 SCOPE = {
     **{name: NameType(FeelType.NUMBER) for name in ("minutes", "tenure", "prior")},

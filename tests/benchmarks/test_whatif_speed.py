@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from compensation import simulation
-from compensation.document import load_policy
+from compensation.document.reading import load_policy
 from compensation.policies import list_attribute_facts
+from compensation.simulation import whatif as simulation
 from foundation.db import Database
 from foundation.snapshots import SnapshotStore
-from outage.impact import measure_impact
 from outage.lifecycle import IncidentStatus
+from outage.runs.impact import measure_impact
 from tests import impact_worlds as worlds
 from tests.benchmarks import impact_data as data
 

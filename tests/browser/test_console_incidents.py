@@ -15,7 +15,7 @@ from foundation import clock
 from foundation.db import Database
 from foundation.settings import read_settings
 from foundation.snapshots import SnapshotStore
-from outage.incidents import OutageStart, open_incident, restore_elements
+from outage.incidents.incidents import OutageStart, open_incident, restore_elements
 from outage.lifecycle import CauseClass, Degree, Severity
 from outage.models import NetworkElement
 from tests.browser.conftest import Watch

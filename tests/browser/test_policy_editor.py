@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from sqlalchemy import delete, update
 
-from compensation.document_outline import read_outline
+from compensation.document.outline import read_outline
 from compensation.drafts import get_draft
 from compensation.models import PolicyDraft, PolicyState, PolicyVersion
 from compensation.policies import get_version

@@ -10,13 +10,13 @@ from sqlalchemy import select
 from foundation.db import Database
 from foundation.errors import InputError, RefusedError
 from foundation.snapshots import SnapshotStore
-from outage.attributes import define_attribute
-from outage.importing import ImportResult
-from outage.incidents import change_force_majeure, close_incident
+from outage.base.attributes import define_attribute
+from outage.base.mirror import ensure_mirror
+from outage.base.subscriber_import import import_subscribers
+from outage.imports.importing import ImportResult
+from outage.incidents.incidents import change_force_majeure, close_incident
 from outage.lifecycle import ForceMajeure, IncidentStatus
-from outage.mirror import ensure_mirror
 from outage.models import BulkState, Subscriber, TimelineEntry
-from outage.subscriber_import import import_subscribers
 from tests import impact_worlds as worlds
 
 _HEADER = (

@@ -12,11 +12,11 @@ from foundation.audit import AuditEntry
 from foundation.db import Database
 from foundation.errors import InputError
 from foundation.snapshots import SnapshotStore
-from outage.account_file import import_accounts
-from outage.importing import ImportResult
-from outage.inventory import current_version
-from outage.mirror import ensure_mirror
+from outage.base.account_file import import_accounts
+from outage.base.mirror import ensure_mirror
+from outage.imports.importing import ImportResult
 from outage.models import Account
+from outage.network.inventory import current_version
 from tests import impact_worlds as worlds
 
 HEADER = "account,account_name,account_parent,currency\n"

@@ -10,10 +10,10 @@ from sqlalchemy import func, select
 
 from foundation.db import Database
 from foundation.errors import InputError
-from outage import incidents
-from outage.alarms import RecordedAlarm, record_alarm, record_alarms
 from outage.feeds.alertmanager import read_webhook
 from outage.feeds.notice import AlarmNotice
+from outage.incidents import incidents
+from outage.incidents.alarms import RecordedAlarm, record_alarm, record_alarms
 from outage.lifecycle import Degree, IncidentStatus, Severity
 from outage.models import Alarm, Dependency, Incident, NetworkElement, Outage, TimelineEntry
 

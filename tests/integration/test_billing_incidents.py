@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from foundation import clock
 from foundation.db import Database
 from foundation.errors import InputError, RefusedError
-from outage import incidents
+from outage.incidents import incidents
+from outage.incidents.outages import OutageStart
 from outage.lifecycle import CauseClass, IncidentKind, IncidentStatus, Severity
 from outage.models import Incident, NetworkElement, TimelineEntry
-from outage.outages import OutageStart
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

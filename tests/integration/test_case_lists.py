@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import inspect
 
 from compensation.assessment import assess
-from compensation.case_lists import (
+from compensation.cases.lists import (
     CaseWish,
     get_case,
     iterate_cases,

@@ -16,13 +16,13 @@ from sqlalchemy import select, update
 
 from foundation.db import Database
 from foundation.snapshots import SnapshotStore
-from outage import comparison
-from outage.comparison import Change, compare_runs, describe_change
-from outage.impact import measure_impact
-from outage.impact_sql import FACTS
 from outage.intervals import IntervalSet, normalise, pattern_key, total_seconds
-from outage.inventory import raise_version
 from outage.models import ImpactRun, Outage, Subscriber
+from outage.network.inventory import raise_version
+from outage.runs import comparison
+from outage.runs.comparison import Change, compare_runs, describe_change
+from outage.runs.impact import measure_impact
+from outage.runs.impact_sql import FACTS
 from tests import impact_worlds as worlds
 
 _REF = "INC-2012-00001"

@@ -13,12 +13,12 @@ from foundation.audit import AuditEntry
 from foundation.db import Database
 from foundation.errors import InputError, RefusedError
 from foundation.snapshots import SnapshotStore
-from outage import corrections, incidents
-from outage.comparison import Change, describe_change
-from outage.impact import measure_impact
+from outage.incidents import corrections, incidents
+from outage.incidents.outages import OutageStart
 from outage.lifecycle import CauseClass, IncidentStatus, Severity
 from outage.models import Incident, Outage, TimelineEntry
-from outage.outages import OutageStart
+from outage.runs.comparison import Change, describe_change
+from outage.runs.impact import measure_impact
 from tests import impact_worlds as worlds
 
 _BY: dict[str, Any] = {"actor": "nora", "reason": "the counter of the HLR was read late"}

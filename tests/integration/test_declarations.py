@@ -15,10 +15,10 @@ from foundation.db import Database
 from foundation.errors import InputError, NotFoundError, RefusedError
 from foundation.snapshots import SnapshotStore
 from outage.declarations import list_declarations, record_declaration, withdraw_declaration
-from outage.impact import measure_impact
 from outage.lifecycle import Degree, IncidentStatus
-from outage.lines import impact_of_line
 from outage.models import Incident, TimelineEntry
+from outage.runs.impact import measure_impact
+from outage.runs.lines import impact_of_line
 from tests import impact_worlds as worlds
 
 _REF = "INC-2012-00001"

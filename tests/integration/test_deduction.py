@@ -13,14 +13,14 @@ from sqlalchemy import select, update
 
 from foundation.db import Database
 from foundation.snapshots import SnapshotStore
-from outage import netting
-from outage.deduction import deductions_changed, deductions_of, planned_alongside
-from outage.impact import measure_impact
 from outage.intervals import IntervalSet, normalise, total_seconds
 from outage.lifecycle import CauseClass, IncidentKind, IncidentStatus, Severity
-from outage.lines import impact_of_line, patterns_of, sample_lines
 from outage.models import ImpactRun, Incident, Outage
-from outage.netting import INCIDENT, PLANNED, Net, net_of
+from outage.runs import netting
+from outage.runs.deduction import deductions_changed, deductions_of, planned_alongside
+from outage.runs.impact import measure_impact
+from outage.runs.lines import impact_of_line, patterns_of, sample_lines
+from outage.runs.netting import INCIDENT, PLANNED, Net, net_of
 from tests import impact_worlds as worlds
 
 _EXAMPLES = int(os.environ.get("OUTAGE_TEST_EXAMPLES", "25"))

@@ -15,12 +15,12 @@ from foundation import clock
 from foundation.db import Database
 from foundation.errors import InputError, NotFoundError
 from foundation.snapshots import SnapshotStore, catalogue
-from outage.failure import list_single_points, reach_of_failure
-from outage.footprint import footprint
-from outage.inventory import raise_version
+from outage.base.mirror import ensure_mirror
 from outage.lifecycle import SERVICES
-from outage.mirror import ensure_mirror
 from outage.models import Dependency, NetworkElement, NumberRange, PresencePart
+from outage.network.failure import list_single_points, reach_of_failure
+from outage.network.footprint import footprint
+from outage.network.inventory import raise_version
 from tests import impact_worlds as worlds
 
 NOW = worlds.START

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from compensation.cli_history import history
+from compensation.cli.history import history
 from compensation.history_checks import list_tried
 from compensation.history_rules import Expectation
-from compensation.history_tests import accept_difference, replay, set_test, try_on_history, withdraw_test
 from compensation.models import HistoryTest, PolicyState, PolicyVersion
 from compensation.policies import approve_policy, save_policy, submit_policy
+from compensation.simulation.history_tests import accept_difference, replay, set_test, try_on_history, withdraw_test
 from foundation.audit import AuditEntry
 from foundation.cli import App
 from foundation.errors import InputError, NotFoundError, RefusedError

@@ -11,11 +11,11 @@ from foundation.audit import AuditEntry
 from foundation.db import Database
 from foundation.snapshots import SnapshotStore
 from outage import queries
-from outage.comparison import describe_change
-from outage.deduction import deductions_of
-from outage.holding import holding_run, holding_runs
-from outage.impact import measure_impact
 from outage.models import ImpactRun, Incident, Outage, TimelineEntry
+from outage.runs.comparison import describe_change
+from outage.runs.deduction import deductions_of
+from outage.runs.holding import holding_run, holding_runs
+from outage.runs.impact import measure_impact
 from outage.web import reads
 from tests import impact_worlds as worlds
 

@@ -11,11 +11,11 @@ from foundation.audit import AuditEntry, find_broken_entry
 from foundation.db import Database
 from foundation.errors import InputError, NotFoundError
 from foundation.snapshots import Snapshot, SnapshotStore
-from outage.impact import measure_impact
-from outage.inventory import raise_version
 from outage.lifecycle import Degree
-from outage.lines import impact_of_line, patterns_of, sample_lines
 from outage.models import Account, ImpactRun, Incident, Outage, Subscriber, TimelineEntry
+from outage.network.inventory import raise_version
+from outage.runs.impact import measure_impact
+from outage.runs.lines import impact_of_line, patterns_of, sample_lines
 from tests import impact_worlds as worlds
 
 _REF = "INC-2012-00001"

@@ -12,10 +12,10 @@ from foundation import clock
 from foundation.db import Database
 from foundation.errors import InputError
 from foundation.snapshots import SnapshotStore
-from outage.impact import measure_impact
-from outage.lines import LineImpact, impact_of_line, sample_lines
 from outage.models import Incident, NumberRange
-from outage.presence import forget_presence
+from outage.presence.presence import forget_presence
+from outage.runs.impact import measure_impact
+from outage.runs.lines import LineImpact, impact_of_line, sample_lines
 from tests import impact_worlds as worlds
 
 _REF = "INC-2012-00001"

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from foundation.audit import AuditEntry, find_broken_entry
 from foundation.db import Database
 from foundation.errors import InputError, NotFoundError, RefusedError
-from outage import incidents
-from outage.incidents import OutageStart
+from outage.incidents import incidents
+from outage.incidents.incidents import OutageStart
 from outage.lifecycle import CauseClass, Degree, IncidentStatus, Severity
 from outage.models import Incident, NetworkElement, Outage, TimelineEntry
 

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from foundation.snapshots import SnapshotStore
-from outage.interval_sql import merged_sql
 from outage.intervals import normalise
+from outage.runs.interval_sql import merged_sql
 
 _ROWS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 12), st.integers(1, 5)), max_size=30)
 _NUMBERS = pa.schema([("number", pa.int64())])

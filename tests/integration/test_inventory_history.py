@@ -20,12 +20,12 @@ from sqlalchemy.orm import Session
 from foundation import clock
 from foundation.db import Base, Database
 from foundation.errors import InputError
-from outage.footprint import footprint
-from outage.inventory import current_version, find_cycle, get_element
-from outage.inventory_history import list_changes
 from outage.models import Dependency, Incident, InventoryChange, NetworkElement, Outage
-from outage.network_import import import_network
-from outage.network_map import network_at
+from outage.network.footprint import footprint
+from outage.network.history import list_changes
+from outage.network.importing import import_network
+from outage.network.inventory import current_version, find_cycle, get_element
+from outage.network.map import network_at
 from tests.impact_worlds import add_incident, add_outage
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)

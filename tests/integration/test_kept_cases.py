@@ -6,8 +6,8 @@ import pytest
 
 from compensation.approval import binding
 from compensation.assessment import make_situation
-from compensation.cases import Situation
-from compensation.kept_cases import KeptPage, get_kept, list_kept, list_summaries
+from compensation.cases.kept import KeptPage, get_kept, list_kept, list_summaries
+from compensation.cases.situation import Situation
 from compensation.queries import books_of
 from compensation.stories import line_story
 from foundation.db import Database

@@ -14,19 +14,19 @@ from hypothesis import strategies as st
 import compensation.web
 import notify.web
 import outage.web
-from compensation.cases import Situation
-from compensation.cli_whatif import liability
-from compensation.incident_facts import incident_facts_of
-from compensation.liability import find_liability
-from compensation.liability_clock import Clock
+from compensation.cases.incident_facts import incident_facts_of
+from compensation.cases.situation import Situation
+from compensation.cli.whatif import liability
 from compensation.models import PolicyVersion
 from compensation.policies import load_document
+from compensation.simulation.liability import find_liability
+from compensation.simulation.liability_clock import Clock
 from foundation import clock
 from foundation.cli import App
 from foundation.errors import NotFoundError, RefusedError
 from foundation.settings import read_settings
 from foundation.web import make_app, register
-from outage.incidents import get_incident, restore_elements
+from outage.incidents.incidents import get_incident, restore_elements
 from tests.open_world import AS_OF, DAYS, HOURLY, POLICIES, SECONDS, STARTED_AT, TIERS, OpenWorld, make_open_world
 from tests.web_client import add_staff, sign_in, token_of
 

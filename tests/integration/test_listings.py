@@ -12,13 +12,13 @@ from foundation.audit import AuditEntry
 from foundation.db import Database
 from foundation.errors import InputError, NotFoundError, RefusedError
 from foundation.snapshots import SnapshotStore
-from outage.impact import measure_impact
-from outage.inventory import raise_version
+from outage.base.mirror import ensure_mirror
 from outage.lifecycle import IncidentStatus
-from outage.lines import impact_of_line
 from outage.listings import list_listings, upload_listing, withdraw_listing
-from outage.mirror import ensure_mirror
 from outage.models import Incident
+from outage.network.inventory import raise_version
+from outage.runs.impact import measure_impact
+from outage.runs.lines import impact_of_line
 from tests import impact_worlds as worlds
 
 _REF = "INC-2012-00001"

@@ -15,17 +15,17 @@ from foundation.audit import find_broken_entry
 from foundation.db import Database
 from foundation.errors import InputError, RefusedError
 from foundation.snapshots import SnapshotStore
-from outage import incidents
-from outage.alarms import record_alarm
 from outage.feeds.notice import AlarmNotice
-from outage.impact import measure_impact
+from outage.incidents import incidents
+from outage.incidents.alarms import record_alarm
+from outage.incidents.merging import merge_incidents
+from outage.incidents.outages import OutageStart
+from outage.incidents.uniting import Span, unite_rows
 from outage.lifecycle import CauseClass, Degree, IncidentKind, IncidentStatus, Severity
-from outage.lines import impact_of_line
-from outage.merging import merge_incidents
 from outage.models import Alarm, Declaration, Incident, NetworkElement, Outage, TimelineEntry
-from outage.outages import OutageStart
 from outage.queries import list_restored_incidents
-from outage.uniting import Span, unite_rows
+from outage.runs.impact import measure_impact
+from outage.runs.lines import impact_of_line
 from tests import impact_worlds as worlds
 
 STARTED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -14,10 +14,10 @@ from sqlalchemy import func, select, update
 from foundation.db import Database
 from foundation.errors import NotFoundError, RefusedError
 from foundation.snapshots import Snapshot, SnapshotStore, catalogue
-from outage.inventory import raise_version
-from outage.mirror import SCHEMA, ensure_mirror
+from outage.base.mirror import SCHEMA, ensure_mirror
+from outage.base.subscriber_import import import_subscribers
 from outage.models import BaseChange, BulkState, Subscriber
-from outage.subscriber_import import import_subscribers
+from outage.network.inventory import raise_version
 from tests import impact_worlds as worlds
 
 

@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from compensation import counting, credit_history, keys, release_rows, settling, standings
-from compensation.cases import Situation
+from compensation import keys, release_rows
+from compensation.cases import credit_history, standings
+from compensation.cases.situation import Situation
+from compensation.decision import counting, settling
+from compensation.decision.settling import Settler
 from compensation.facts import Origin
-from compensation.settling import Settler
 from compensation.terms import Combines
 from foundation.db import Database
 from foundation.errors import InputError

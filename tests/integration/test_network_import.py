@@ -9,9 +9,9 @@ from sqlalchemy import select
 from foundation.audit import AuditEntry
 from foundation.db import Database
 from foundation.errors import InputError
-from outage.inventory import current_version, get_element, list_dependencies
 from outage.models import Dependency, NetworkElement
-from outage.network_import import import_network
+from outage.network.importing import import_network
+from outage.network.inventory import current_version, get_element, list_dependencies
 
 ELEMENTS = """ref,kind,name,site,radio,latitude,longitude,area,services,valid_from,valid_to
 hlr-1,hlr,HLR Slough,,,,,,voice|sms|data,,

@@ -9,13 +9,13 @@ import pytest
 
 from foundation import clock
 from foundation.db import Database
-from outage.footprint import footprint
-from outage.incidents import OutageStart, open_incident, restore_elements
-from outage.inventory import inventory_stamp
+from outage.incidents.incidents import OutageStart, open_incident, restore_elements
 from outage.lifecycle import CauseClass, Severity
 from outage.models import NetworkElement
-from outage.network_import import import_network
-from outage.network_map import NetworkMap, network_at
+from outage.network.footprint import footprint
+from outage.network.importing import import_network
+from outage.network.inventory import inventory_stamp
+from outage.network.map import NetworkMap, network_at
 from tests import impact_worlds as worlds
 
 NOW = worlds.START

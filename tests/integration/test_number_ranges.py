@@ -9,9 +9,9 @@ from sqlalchemy import select
 
 from foundation.db import Database
 from foundation.errors import InputError
-from outage.importing import ImportResult
-from outage.inventory import current_version
+from outage.imports.importing import ImportResult
 from outage.models import NumberRange
+from outage.network.inventory import current_version
 from outage.number_ranges import import_ranges
 from tests import impact_worlds as worlds
 

@@ -11,7 +11,7 @@ from foundation import access
 from foundation.cli import App, Shell
 from foundation.db import Database
 from foundation.settings import read_settings
-from outage.cli import commands
+from outage.cli.main import commands
 
 ELEMENTS = "ref,kind,name,services\nhlr-1,hlr,HLR One,voice|sms|data\nmme-1,mme,MME,data\n"
 

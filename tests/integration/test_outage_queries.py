@@ -8,12 +8,13 @@ from sqlalchemy import select
 from foundation import clock
 from foundation.db import Database
 from foundation.errors import InputError, NotFoundError
-from outage import incidents, queries
-from outage.footprint import footprint
-from outage.holding import holding_run
-from outage.incidents import OutageStart
+from outage import queries
+from outage.incidents import incidents
+from outage.incidents.incidents import OutageStart
 from outage.lifecycle import CauseClass, Degree, IncidentStatus, Severity
 from outage.models import Dependency, Incident, NetworkElement
+from outage.network.footprint import footprint
+from outage.runs.holding import holding_run
 
 STARTED = datetime(2012, 7, 11, 12, 0, tzinfo=UTC)
 AT = clock.to_unix(STARTED)

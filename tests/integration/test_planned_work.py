@@ -14,13 +14,13 @@ from foundation.audit import find_broken_entry
 from foundation.db import Database
 from foundation.errors import InputError, NotFoundError, RefusedError
 from foundation.snapshots import SnapshotStore
-from outage import incidents, planned_work
-from outage.impact import measure_impact
+from outage.incidents import incidents, planned_work
+from outage.incidents.outages import OutageStart
+from outage.incidents.planned_work import DueSteps
 from outage.lifecycle import Degree, IncidentStatus
-from outage.lines import impact_of_line
 from outage.models import Incident, NetworkElement, Outage, TimelineEntry
-from outage.outages import OutageStart
-from outage.planned_work import DueSteps
+from outage.runs.impact import measure_impact
+from outage.runs.lines import impact_of_line
 from tests import impact_worlds as worlds
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -8,7 +8,7 @@ from importlib.resources import files
 import pytest
 
 from compensation import policies
-from compensation.document import PolicyError
+from compensation.document.reading import PolicyError
 from compensation.models import PolicyState
 from foundation.db import Database
 from foundation.errors import NotFoundError, RefusedError

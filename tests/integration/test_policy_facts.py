@@ -11,21 +11,21 @@ import pytest
 from sqlalchemy import select, update
 
 from compensation.assessment import assess
-from compensation.cases import Situation
-from compensation.document import PolicyDocument, load_policy
-from compensation.incident_facts import incident_facts_of
+from compensation.cases.incident_facts import incident_facts_of
+from compensation.cases.situation import Situation
+from compensation.document.reading import PolicyDocument, load_policy
 from compensation.models import Case
 from compensation.policies import list_attribute_facts, save_policy
 from compensation.scheme_library import get_scheme
 from foundation.db import Database
 from foundation.snapshots import SnapshotStore
-from outage.attributes import define_attribute
-from outage.impact import measure_impact
-from outage.incidents import change_force_majeure, get_incident
-from outage.inventory import raise_version
+from outage.base.attributes import define_attribute
+from outage.incidents.incidents import change_force_majeure, get_incident
 from outage.lifecycle import ForceMajeure, IncidentStatus
 from outage.listings import upload_listing
 from outage.models import Account, ImpactRun, Subscriber
+from outage.network.inventory import raise_version
+from outage.runs.impact import measure_impact
 from tests import impact_worlds as worlds
 
 _REF = "INC-2012-00001"

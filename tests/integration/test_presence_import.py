@@ -13,10 +13,10 @@ from foundation import clock
 from foundation.db import Database
 from foundation.errors import InputError
 from foundation.snapshots import Snapshot, SnapshotStore
-from outage.inventory import current_version, raise_version
-from outage.mirror import ensure_mirror
+from outage.base.mirror import ensure_mirror
 from outage.models import Account, NetworkElement, PresencePart, Subscriber
-from outage.presence import forget_old_presence, forget_presence, import_intervals, import_sightings
+from outage.network.inventory import current_version, raise_version
+from outage.presence.presence import forget_old_presence, forget_presence, import_intervals, import_sightings
 
 ROWS = (
     "msisdn,cell,seen_at\n"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, func, select
 
 from compensation.assessment import make_situation
-from compensation.kept_cases import list_over_credited
+from compensation.cases.kept import list_over_credited
 from compensation.models import Approval, Assessment, Case, CaseSummary, Credit, LedgerEntry, PolicyVersion
 from compensation.offer_models import Offer
 from compensation.queries import books_of

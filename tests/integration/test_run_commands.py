@@ -13,7 +13,7 @@ from foundation import access
 from foundation.cli import App, Shell
 from foundation.db import Database
 from foundation.settings import read_settings
-from outage.cli import commands
+from outage.cli.main import commands
 from tests import impact_worlds as worlds
 
 _REF = "INC-2012-00001"

@@ -11,14 +11,14 @@ from sqlalchemy import select
 
 from foundation.db import Database
 from foundation.snapshots import SnapshotStore, catalogue
-from outage import measuring
-from outage.comparison import compare_runs
-from outage.gathering import gather
-from outage.impact import measure_impact
-from outage.incidents import get_incident
-from outage.lines import impact_of_line, patterns_of, sample_lines
+from outage.incidents.incidents import get_incident
 from outage.models import ImpactRun
-from outage.patterns import spans_source
+from outage.runs import measuring
+from outage.runs.comparison import compare_runs
+from outage.runs.gathering import gather
+from outage.runs.impact import measure_impact
+from outage.runs.lines import impact_of_line, patterns_of, sample_lines
+from outage.runs.patterns import spans_source
 from tests import impact_worlds as worlds
 
 _FIRST, _SECOND = "INC-2012-00001", "INC-2012-00002"

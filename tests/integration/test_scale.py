@@ -15,15 +15,16 @@ from sqlalchemy import update
 from foundation.db import Database
 from foundation.errors import InputError
 from foundation.snapshots import SnapshotStore
-from outage import queries, scale
-from outage.duties import duties_of, list_filings, record_filing
-from outage.impact import measure_impact
-from outage.incidents import get_incident, restore_elements
+from outage import queries
+from outage.incidents.incidents import get_incident, restore_elements
 from outage.intervals import IntervalSet, normalise, pattern_key, total_seconds, union
-from outage.lines import patterns_of
 from outage.models import NetworkElement, Subscriber
-from outage.scale import scale_of
-from outage.scale_facts import IncidentScale
+from outage.runs.impact import measure_impact
+from outage.runs.lines import patterns_of
+from outage.scale import measure as scale
+from outage.scale.duties import duties_of, list_filings, record_filing
+from outage.scale.facts import IncidentScale
+from outage.scale.measure import scale_of
 from outage.steps import from_changes, level_at
 from tests import impact_worlds as worlds
 

@@ -12,7 +12,7 @@ from compensation.scheme_library import get_scheme, list_schemes
 from foundation import access
 from foundation.cli import App
 from foundation.settings import Settings
-from outage.incidents import get_incident
+from outage.incidents.incidents import get_incident
 from outage.models import AttributeDefinition
 from tests import impact_worlds as worlds
 from wsgi import main

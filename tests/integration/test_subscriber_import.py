@@ -9,11 +9,11 @@ from sqlalchemy import select
 
 from foundation.db import Database
 from foundation.errors import InputError
-from outage import attributes
-from outage.importing import BATCH_ROWS
-from outage.inventory import current_version
+from outage.base import attributes
+from outage.base.subscriber_import import import_subscribers
+from outage.imports.importing import BATCH_ROWS
 from outage.models import Account, NetworkElement, Subscriber
-from outage.subscriber_import import import_subscribers
+from outage.network.inventory import current_version
 
 HEADER = (
     "msisdn,imsi,account,account_name,account_parent,currency,plan,payment_type,segment,brand,language,zone,status,"

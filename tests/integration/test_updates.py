@@ -14,13 +14,14 @@ from foundation.errors import InputError, RefusedError
 from foundation.snapshots import SnapshotStore
 from notify.models import Delivery, DeliveryState, Purpose
 from notify.texts import save_text
-from outage import incidents, updates
-from outage.impact import measure_impact
+from outage.incidents import incidents
 from outage.lifecycle import CauseClass, Severity
 from outage.models import Incident, Outage, TimelineEntry
-from outage.update_cadence import Audience, UpdateKind
-from outage.update_models import IncidentUpdate
-from outage.update_texts import free_texts, queue_texts
+from outage.runs.impact import measure_impact
+from outage.updates import updates
+from outage.updates.cadence import Audience, UpdateKind
+from outage.updates.models import IncidentUpdate
+from outage.updates.texts import free_texts, queue_texts
 from tests import impact_worlds as worlds
 
 _REF = "INC-2012-00001"

@@ -6,7 +6,7 @@ import pytest
 
 from compensation.facts import CATALOGUE
 from compensation.measures import Count
-from outage.attributes import define_attribute
+from outage.base.attributes import define_attribute
 from tests.web_client import add_staff, send
 from tests.web_world import World, make_small_world
 

@@ -17,10 +17,10 @@ from foundation.audit import AuditEntry
 from foundation.db import Database
 from foundation.settings import Settings
 from foundation.snapshots import SnapshotStore
-from outage.incidents import add_outages
+from outage.incidents.incidents import add_outages
+from outage.incidents.outages import OutageStart
 from outage.lifecycle import Degree
 from outage.models import Incident, NetworkElement, Outage
-from outage.outages import OutageStart
 from tests.incident_pages import OPENING, STARTED_AT, add_incident, count_of, json_of, make_incident_web
 from tests.web_client import csrf_token, send, sign_in
 

@@ -13,10 +13,10 @@ from foundation.audit import AuditEntry
 from foundation.db import Database
 from foundation.settings import Settings
 from foundation.snapshots import SnapshotStore
-from outage.incidents import close_incident, restore_elements
+from outage.incidents.incidents import close_incident, restore_elements
+from outage.incidents.outages import OutageStart
 from outage.lifecycle import Severity
 from outage.models import Incident, Outage
-from outage.outages import OutageStart
 from tests.incident_pages import OPENING, STARTED_AT, STEPS, add_incident, count_of, make_incident_web, status_of
 from tests.web_client import csrf_token, send, sign_in
 

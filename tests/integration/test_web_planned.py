@@ -15,8 +15,8 @@ from foundation.audit import AuditEntry
 from foundation.db import Database
 from foundation.settings import Settings
 from foundation.snapshots import SnapshotStore
+from outage.incidents.planned_work import begin_due_planned_work
 from outage.models import Incident, NetworkElement
-from outage.planned_work import begin_due_planned_work
 from tests.console_world import make_network
 from tests.web_client import add_staff, make_web, send, sign_in
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from compensation.document_outline import read_outline
+from compensation.document.outline import read_outline
 from compensation.drafts import find_draft, get_draft
 from compensation.models import PolicyState
 from compensation.policies import approve_policy, get_version, save_policy, submit_policy

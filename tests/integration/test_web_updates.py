@@ -17,10 +17,10 @@ from foundation.settings import Settings
 from foundation.snapshots import SnapshotStore
 from notify.models import Delivery
 from notify.texts import save_text
-from outage import cli_updates
-from outage.impact import measure_impact
-from outage.incidents import OutageStart, open_incident
+from outage.cli import updates as cli_updates
+from outage.incidents.incidents import OutageStart, open_incident
 from outage.lifecycle import CauseClass, Severity
+from outage.runs.impact import measure_impact
 from tests import impact_worlds as worlds
 from tests.incident_pages import make_incident_web
 from tests.web_client import send, sign_in

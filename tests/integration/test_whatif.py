@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from compensation import tallies
 from compensation.assessment import assess
-from compensation.case_groups import list_groups
-from compensation.cases import Situation
-from compensation.cli_whatif import whatif
-from compensation.document import PolicyError
+from compensation.cases.groups import list_groups
+from compensation.cases.situation import Situation
+from compensation.cli.whatif import whatif
+from compensation.document.reading import PolicyError
 from compensation.models import Case
-from compensation.places import find_rival, list_places
 from compensation.policies import get_version, load_document, save_policy
-from compensation.simulation import WhatIf, make_simulation, simulate, simulate_text
+from compensation.simulation.places import find_rival, list_places
+from compensation.simulation.whatif import WhatIf, make_simulation, simulate, simulate_text
 from compensation.tallies import Kind, Shift
 from foundation.cli import App
 from foundation.errors import InputError, NotFoundError, RefusedError
@@ -161,7 +161,7 @@ def test_what_cannot_be_tried_says_why(small_world, monkeypatch):
         with pytest.raises(NotFoundError):
             find_rival(session, "o2-uk-2012-07", "77")
         run = session.get_one(ImpactRun, run_id)
-        monkeypatch.setattr("compensation.case_groups.MOST_GROUPS", 3)
+        monkeypatch.setattr("compensation.cases.groups.MOST_GROUPS", 3)
         population = make_simulation(session, small_world.store, now, run_id).now.situation.population
         with pytest.raises(RefusedError, match="more than 3 cases"):
             list_groups(small_world.store, run, population, ("line_id",))

@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 
 from foundation.db import Database
 from foundation.snapshots import SnapshotStore
-from outage.impact import measure_impact
 from outage.intervals import pattern_key
 from outage.lifecycle import Degree
-from outage.lines import impact_of_line, patterns_of
 from outage.models import Incident
+from outage.runs.impact import measure_impact
+from outage.runs.lines import impact_of_line, patterns_of
 from tests import impact_worlds as worlds
 from tests.impact_model import ELEMENTS, END, LINES, World, WorldLine, WorldOutage
 

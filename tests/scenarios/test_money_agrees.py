@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, literal, select
 
 from compensation.assessment import make_situation
-from compensation.cases import Situation
-from compensation.document import PolicyDocument, load_policy
-from compensation.kept_cases import account_values
+from compensation.cases.kept import account_values
+from compensation.cases.situation import Situation
+from compensation.decision.function import PolicyFunction
+from compensation.document.reading import PolicyDocument, load_policy
 from compensation.ledger import record_confirmations
 from compensation.models import (
     Assessment,
@@ -32,10 +33,9 @@ from compensation.models import (
 )
 from compensation.offer_models import Offer
 from compensation.policies import load_document
-from compensation.policy_function import PolicyFunction
 from compensation.queries import books_of
 from compensation.rewards import RewardLine
-from compensation.simulation import simulate
+from compensation.simulation.whatif import simulate
 from foundation.db import Base, Database
 from foundation.snapshots import SnapshotStore
 from notify.channels.spool import Spool

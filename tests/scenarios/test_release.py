@@ -12,11 +12,11 @@ from foundation.db import Database
 from foundation.errors import InputError, RefusedError
 from notify.models import Delivery, DeliveryKind
 from notify.texts import save_text
-from outage import cli_planned
-from outage.impact import measure_impact
-from outage.incidents import get_incident, reopen_incident
+from outage.cli import planned as cli_planned
+from outage.incidents.incidents import get_incident, reopen_incident
 from outage.lifecycle import IncidentStatus
 from outage.models import Incident, Subscriber
+from outage.runs.impact import measure_impact
 from tests.world import World, decide
 from wsgi import create_app
 
@@ -157,7 +157,7 @@ def test_a_second_release_credits_only_what_is_more_than_the_first(world: World)
         # A customer base that changed makes a new run, and so a new assessment.
         fee = (paid.amount_minor or 0) * 10 + 500
         session.execute(update(Subscriber).where(Subscriber.id == paid.subscriber_id).values(fee_service_minor=fee))
-        from outage.inventory import raise_version
+        from outage.network.inventory import raise_version
 
         raise_version(session, "base")
     measured = measure_impact(world.app.database, world.app.store, world.incident, actor="nina")

@@ -16,18 +16,18 @@ from sqlalchemy import select
 from foundation import clock
 from foundation.db import Database
 from foundation.snapshots import SnapshotStore
-from outage.impact import measure_impact
-from outage.incidents import OutageStart, add_outages, get_incident, open_incident, restore_elements
+from outage.base.subscriber_import import import_subscribers
+from outage.incidents.incidents import OutageStart, add_outages, get_incident, open_incident, restore_elements
 from outage.intervals import total_seconds
 from outage.lifecycle import CauseClass, IncidentStatus, Severity
-from outage.lines import sample_lines
 from outage.models import Subscriber
-from outage.network_import import import_network
-from outage.presence import import_sightings
+from outage.network.importing import import_network
+from outage.presence.presence import import_sightings
 from outage.queries import get_run
-from outage.scale import scale_of
+from outage.runs.impact import measure_impact
+from outage.runs.lines import sample_lines
+from outage.scale.measure import scale_of
 from outage.steps import level_at
-from outage.subscriber_import import import_subscribers
 from tests.storm_script import Storm, area_of, carried, read_rows
 
 COUNTY = "Gloucestershire"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import compensation
-from compensation.boundary_tests import boundary_tests, yaml_of_tests
-from compensation.document import PolicyDocument, load_policy
-from compensation.policy_function import PolicyFunction
-from compensation.policy_tests import given_facts, outage_date, run_tests, what_comes_out
+from compensation.decision.function import PolicyFunction
+from compensation.decision.worked_cases import given_facts, outage_date, run_tests, what_comes_out
+from compensation.document.reading import PolicyDocument, load_policy
+from compensation.geometry.boundary_tests import boundary_tests, yaml_of_tests
 
 SCHEMES = sorted((Path(compensation.__file__).parent / "schemes").glob("*.yaml"))
 POLICY = """\

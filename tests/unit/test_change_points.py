@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compensation.change_points import Thresholds, changes, extended, is_open, thresholds_of
-from compensation.document import load_policy
-from compensation.liability_curve import Climb, Curve, Turn, gathered, merged
+from compensation.document.reading import load_policy
+from compensation.geometry.change_points import Thresholds, changes, extended, is_open, thresholds_of
+from compensation.simulation.liability_curve import Climb, Curve, Turn, gathered, merged
 from tests.open_world import DAYS, TIERS
 
 HOUR = timedelta(hours=1)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from compensation.cli import test as run_cases
-from compensation.cli_checks import boundary, check
-from compensation.document import load_policy
-from compensation.policy_tests import run_tests
+from compensation.cli.checks import boundary, check
+from compensation.cli.main import test as run_cases
+from compensation.decision.worked_cases import run_tests
+from compensation.document.reading import load_policy
 from compensation.scheme_library import get_scheme
 from foundation.cli import EXIT_INPUT, Shell
 from tests.unit.test_boundary_tests import POLICY

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foundation.errors import InputError
-from outage.closure import Spread, spread_of
 from outage.intervals import IntervalSet, normalise
-from outage.reach import bits
-from outage.topology import Dependency
+from outage.network.closure import Spread, spread_of
+from outage.network.reach import bits
+from outage.network.topology import Dependency
 from tests.networks import closed, network_of
 
 SERVICES = ("voice", "data")

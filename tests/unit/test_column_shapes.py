@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.errors import InputError
-from outage.column_checks import Check, text_of
-from outage.column_shapes import Shape, plain_imsi, plain_msisdn, plain_text
+from outage.imports.column_checks import Check, text_of
+from outage.imports.column_shapes import Shape, plain_imsi, plain_msisdn, plain_text
 from outage.msisdn import check_imsi, check_msisdn
 
 _NUMBERS = st.one_of(

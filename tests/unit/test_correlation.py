@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from outage.correlation import OpenIncident, choose_incident
+from outage.incidents.correlation import OpenIncident, choose_incident
 
 NOON = datetime(2012, 7, 11, 12, tzinfo=UTC)
 

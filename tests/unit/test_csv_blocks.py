@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from foundation.errors import InputError
-from outage import csv_blocks
-from outage.csv_blocks import CsvBlocks
+from outage.imports import csv_blocks
+from outage.imports.csv_blocks import CsvBlocks
 
 _WIDTH = 3
 _ODD = ["", "a", "ü 漢", " spaced ", '"quoted"', '"a, b"', '"two\nlines"', '"say ""hi"""', 'in"side', "'", "a\rb"]

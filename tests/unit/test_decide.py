@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compensation.decide import decide
-from compensation.document import load_policy
-from compensation.policy_tests import run_tests
+from compensation.decision.decide import decide
+from compensation.decision.trace import Trace
+from compensation.decision.worked_cases import run_tests
+from compensation.document.reading import load_policy
 from compensation.rewards import RewardLine
-from compensation.trace import Trace
 from foundation.errors import InputError
 
 HEAD = """\

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 import compensation
-from compensation.cli_dmn import dmn
-from compensation.document import load_policy
+from compensation.cli.dmn import dmn
+from compensation.document.reading import load_policy
 from foundation.cli import EXIT_INPUT, Shell
 from tests.unit.test_dmn_xml import HEAD, decision, literal
 

@@ -26,7 +26,7 @@ from compensation.dmn import (
 )
 from compensation.feel import FeelType, UnaryTests, parse_expression, parse_tests
 from compensation.feel.values import write_string
-from compensation.tables import HitPolicy, Output, Rule, Table
+from compensation.tables.table import HitPolicy, Output, Rule, Table
 from foundation.errors import InputError, NotFoundError
 
 HEAD = '<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/" name="m" namespace="n">'

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from compensation.feel import FeelType, NameType, Origin, check_expression, evaluate, parse_expression
 from compensation.feel.generate import generate_expression, put_in
-from compensation.table_function import TableFunction
-from compensation.table_text import read_table
-from compensation.tables import HitPolicy, Table, check_table, evaluate_table
+from compensation.tables.function import TableFunction
+from compensation.tables.table import HitPolicy, Table, check_table, evaluate_table
+from compensation.tables.text import read_table
 
 SCOPE = {
     "fee": NameType(FeelType.MONEY, exact_money=True),

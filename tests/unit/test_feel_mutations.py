@@ -17,9 +17,9 @@ import pytest
 
 from compensation.feel import FeelType, NameType, Origin, evaluate, generate, parse_expression, parse_tests, passes
 from compensation.feel import arithmetic as ops
-from compensation.table_function import TableFunction
-from compensation.table_text import read_table
-from compensation.tables import HitPolicy, Table, evaluate_table
+from compensation.tables.function import TableFunction
+from compensation.tables.table import HitPolicy, Table, evaluate_table
+from compensation.tables.text import read_table
 from tests.unit.test_tck import run_all
 
 SCOPE = {"hours lost": NameType(FeelType.NUMBER), "plan": NameType(FeelType.STRING)}

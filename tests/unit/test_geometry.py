@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from compensation.feel import FeelType, NameType, Origin, Value, passes, write_tests
 from compensation.feel.regions import written_bounds
-from compensation.geometry import check_table
-from compensation.geometry_report import TableReport, report_json
-from compensation.table_text import read_table
-from compensation.tables import HitPolicy, Table, priority
+from compensation.geometry.check import check_table
+from compensation.geometry.report import TableReport, report_json
+from compensation.tables.table import HitPolicy, Table, priority
+from compensation.tables.text import read_table
 
 SECOND = timedelta(seconds=1)
 SCOPE = {

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compensation.feel import write_tests
-from compensation.geometry_diff import TableDifference, changed_regions
-from compensation.tables import HitPolicy, Table, evaluate_table
+from compensation.geometry.diff import TableDifference, changed_regions
+from compensation.tables.table import HitPolicy, Table, evaluate_table
 from tests.unit.test_geometry import COLUMNS, SCOPE, is_in, points_of, table
 
 

@@ -10,8 +10,8 @@ import pytest
 
 import compensation
 from compensation.dmn.exchange import model_to_policy, policy_to_model
-from compensation.document import PolicyError, load_policy
-from compensation.geometry_policy import PolicyFindings, check_policy_tables, explanation_text
+from compensation.document.reading import PolicyError, load_policy
+from compensation.geometry.policy import PolicyFindings, check_policy_tables, explanation_text
 
 SCHEMES = Path(compensation.__file__).parent / "schemes"
 POLICY = """\

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compensation.counting import Measured
-from compensation.decide import decide
-from compensation.document import PolicyError, load_policy
-from compensation.document_model import PolicyDocument
-from compensation.measuring import Measuring
+from compensation.decision.counting import Measured
+from compensation.decision.decide import decide
+from compensation.decision.measuring import Measuring
+from compensation.document.model import PolicyDocument
+from compensation.document.reading import PolicyError, load_policy
 from outage.intervals import IntervalSet, normalise
 
 HEAD = """

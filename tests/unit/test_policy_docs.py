@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from compensation.document import PolicyDocument, load_policy
-from compensation.document_measures import MEASURE_KEYS
+from compensation.decision.worked_cases import run_tests
+from compensation.document.measures import MEASURE_KEYS
+from compensation.document.reading import PolicyDocument, load_policy
 from compensation.facts_reference import COUNTS, SETTINGS, reference
-from compensation.geometry_policy import check_policy_tables
+from compensation.geometry.policy import check_policy_tables
 from compensation.measures import Count
-from compensation.policy_tests import run_tests
 from compensation.scheme_library import list_schemes
 from foundation import clock
 from notify.ready_texts import READY_TEXTS

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compensation.document import Basis, PolicyError, Population, load_policy
+from compensation.document.reading import Basis, PolicyError, Population, load_policy
 from compensation.facts import CATALOGUE, Fact, Origin
 from compensation.feel import FeelType
 from compensation.rewards import KINDS

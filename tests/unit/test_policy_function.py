@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import compensation
-from compensation.decide import decide
+from compensation.decision.decide import decide
+from compensation.decision.function import PolicyFunction
+from compensation.decision.worked_cases import run_tests
 from compensation.dmn import evaluate_decision, read_model, write_model
 from compensation.dmn.exchange import model_to_policy, policy_to_model
-from compensation.document import load_policy
-from compensation.policy_function import PolicyFunction
-from compensation.policy_tests import run_tests
+from compensation.document.reading import load_policy
 from foundation.errors import InputError
 
 SCHEMES = sorted((Path(compensation.__file__).parent / "schemes").glob("*.yaml"))

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import compensation
-from compensation.document import PolicyError, load_policy
-from compensation.document_yaml import Problem
+from compensation.document.reading import PolicyError, load_policy
+from compensation.document.yaml_reader import Problem
 
 EXAMPLES = int(os.environ.get("POLICY_FUZZ_EXAMPLES", "120"))
 SCHEMES = {

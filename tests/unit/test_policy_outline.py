@@ -11,13 +11,13 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from compensation.document import PolicyError, load_policy
-from compensation.document_edit import TextEditor, compose, plain
-from compensation.document_outline import LISTS, read_outline, write_outline
-from compensation.document_places import place_problems
-from compensation.outline_diff import compare_outlines
+from compensation.document.edit import TextEditor, compose, plain
+from compensation.document.outline import LISTS, read_outline, write_outline
+from compensation.document.outline_diff import compare_outlines
+from compensation.document.places import place_problems
+from compensation.document.reading import PolicyError, load_policy
 from compensation.policy_check import check_policy
-from compensation.table_cells import Written, join_rows, split_rows, tidy
+from compensation.tables.cells import Written, join_rows, split_rows, tidy
 from foundation.errors import InputError
 
 SCHEMES = sorted(one.name for one in (files("compensation") / "schemes").iterdir() if one.name.endswith(".yaml"))

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outage.lifecycle import SERVICES
-from outage.reach import ALL, Network, bits, names
-from outage.topology import Dependency, find_lasting_cycle
+from outage.network.reach import ALL, Network, bits, names
+from outage.network.topology import Dependency, find_lasting_cycle
 from tests.networks import closed
 
 SETS = st.sets(st.sampled_from(SERVICES))

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import compensation
-from compensation.decide import decide
-from compensation.document import Population, load_policy
-from compensation.policy_tests import run_tests
+from compensation.decision.decide import decide
+from compensation.decision.worked_cases import run_tests
+from compensation.document.reading import Population, load_policy
 
 FILE = Path(compensation.__file__).parent / "schemes" / "o2_uk_2012_07.yaml"
 O2 = load_policy(FILE.read_text(encoding="utf-8"), source=FILE.name)

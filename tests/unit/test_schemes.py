@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compensation.decide import decide
-from compensation.document import PolicyDocument, load_policy
-from compensation.document_model import Expectation, PolicyTest, Tag
-from compensation.geometry_policy import check_policy_tables
-from compensation.measuring import Measuring
-from compensation.policy_function import PolicyFunction
-from compensation.policy_tests import given_facts, outage_date, run_tests
+from compensation.decision.decide import decide
+from compensation.decision.function import PolicyFunction
+from compensation.decision.measuring import Measuring
+from compensation.decision.worked_cases import given_facts, outage_date, run_tests
+from compensation.document.model import Expectation, PolicyTest, Tag
+from compensation.document.reading import PolicyDocument, load_policy
+from compensation.geometry.policy import check_policy_tables
 from compensation.scheme_library import Scheme, get_scheme, list_schemes
 from foundation import clock
 from foundation.errors import NotFoundError

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compensation.decide import HELD_OUT, decide
-from compensation.document import PolicyError, load_policy
-from compensation.policy_function import PolicyFunction
-from compensation.policy_tests import run_tests
+from compensation.decision.decide import HELD_OUT, decide
+from compensation.decision.function import PolicyFunction
+from compensation.decision.settling import NO_STANDING, AccountShare, Standing
+from compensation.decision.worked_cases import run_tests
+from compensation.document.reading import PolicyError, load_policy
 from compensation.reward_json import is_offer, is_posted, reward_from_json, reward_to_json
 from compensation.rewards import Per, RewardLine
-from compensation.settling import NO_STANDING, AccountShare, Standing
 from compensation.terms import Holdout
 
 DAY = date(2024, 3, 1)

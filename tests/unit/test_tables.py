@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compensation.feel import FeelType, NameType, Origin
-from compensation.table_text import read_table, write_table
-from compensation.tables import HitPolicy, Status, Table, check_table, evaluate_table
+from compensation.tables.table import HitPolicy, Status, Table, check_table, evaluate_table
+from compensation.tables.text import read_table, write_table
 
 SCOPE = {
     "hours lost": NameType(FeelType.NUMBER),

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from foundation.errors import InputError
-from outage.regulators import RULES
-from outage.scale_facts import AreaScale, IncidentScale, NetworkScale, ServiceScale, nothing_of
+from outage.scale.facts import AreaScale, IncidentScale, NetworkScale, ServiceScale, nothing_of
+from outage.scale.regulators import RULES
+from outage.scale.thresholds import Crossing, ThresholdStatus, choose, evaluate, find_duty
 from outage.steps import Steps, area, from_changes, level_at, worst
-from outage.thresholds import Crossing, ThresholdStatus, choose, evaluate, find_duty
 
 START = datetime(2026, 5, 20, 8, 0, tzinfo=UTC)
 ZERO = int(START.timestamp())

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.errors import InputError
-from outage.topology import Dependency, check_acyclic, find_cycle
+from outage.network.topology import Dependency, check_acyclic, find_cycle
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compensation.document import PolicyDocument, PolicyError, load_policy
+from compensation.document.reading import PolicyDocument, PolicyError, load_policy
 
 POLICY = """
 policy: test

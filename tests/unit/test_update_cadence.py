@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.errors import InputError
-from outage.update_cadence import (
+from outage.updates.cadence import (
     NONE,
     Posted,
     Situation,

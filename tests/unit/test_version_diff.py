@@ -6,9 +6,9 @@ import json
 import time
 from datetime import date
 
-from compensation.document import load_policy
+from compensation.document.reading import load_policy
 from compensation.feel import write_tests
-from compensation.version_diff import VersionDiff, change_words, compare_versions
+from compensation.geometry.version_diff import VersionDiff, change_words, compare_versions
 from tests.unit.test_boundary_tests import POLICY
 
 

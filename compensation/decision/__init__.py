@@ -1,0 +1,1 @@
+"""One case decided: interpreter, generated function, trace and words."""

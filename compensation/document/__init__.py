@@ -1,0 +1,1 @@
+"""A policy as a document: read, checked, shown and edited as YAML."""

@@ -1,0 +1,1 @@
+"""What tables leave open or say twice, exactly: gaps, overlaps, boundaries, differences."""

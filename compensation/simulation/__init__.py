@@ -1,0 +1,1 @@
+"""What a policy would have cost or will: what-if, tests over history, the liability clock."""

@@ -1,0 +1,283 @@
+"""One policy over the run of an open incident, carried on in time: what lines are owed, and when that turns."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import pairwise
+
+from compensation.cases import sql as case_sql
+from compensation.cases.facts import FactValue, IncidentFacts, Pattern, case_facts
+from compensation.cases.groups import list_groups, run_patterns
+from compensation.cases.situation import Situation
+from compensation.decision.function import FastDecision, PolicyFunction
+from compensation.decision.measuring import Measuring
+from compensation.decision.settling import Standing
+from compensation.document.reading import PolicyDocument
+from compensation.facts import Origin
+from compensation.geometry.change_points import Cell, changes, extended, goes_in_steps, is_open, thresholds_of
+from compensation.simulation.liability_curve import Climb, Curve, Turn, gathered
+from foundation import clock
+from foundation.snapshots import SnapshotStore
+from outage.intervals import IntervalSet
+from outage.models import ImpactRun, Incident
+
+CHUNK = 3600
+"""Seconds that are looked at at once: a clock that runs out of time has whole hours to show."""
+
+# Money that turns in every twelfth of a stretch is paid by the minute or the second: it climbs rather than steps.
+_MOST_TURNS = 24
+_PARTS_OF_CLIMB = 12
+_GROWS = "time lost grows"
+_MOVING = (Origin.PATTERN, Origin.MEASURE)
+# What all users together lose grows with every line that is out: by so many seconds for one of the unit.
+_GROWING = {"user minutes": 60, "user hours": 3600}
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Lines that share all that the policy reads and the pattern of their loss."""
+
+    values: Mapping[str, object]
+    pattern: str
+    lines: int
+    standing: Standing
+
+
+@dataclass
+class _Found:
+    turns: list[Turn] = field(default_factory=list)
+    climbs: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+
+    def climb(self, start: int, end: int, from_minor: int, to_minor: int, lines: int) -> None:
+        total = self.climbs.setdefault((start, end), [0, 0, 0])
+        for index, value in enumerate((from_minor, to_minor, lines)):
+            total[index] += value
+
+
+class Clock:
+    """The cost of an incident that is not over, for a policy, at each instant from the run's `as_of` on.
+
+    What was lost when the run was measured stays lost until the instant; nothing else changes. It is carried on hour by
+    hour and remembers how far it got; who carries it on holds `carrying`.
+    """
+
+    def __init__(
+        self,
+        document: PolicyDocument,
+        run: ImpactRun,
+        incident: Incident,
+        store: SnapshotStore,
+        incident_facts: IncidentFacts,
+    ) -> None:
+        self.document = document
+        self.start = clock.to_unix(run.as_of)
+        situation = Situation(document, run, incident, store, incident_facts=incident_facts)
+        self._facts = situation.own_facts
+        self._incident = situation.incident
+        self._on = situation.incident.outage_date
+        self._decide = PolicyFunction(document, on=self._on)
+        self._thresholds = thresholds_of(document, self._on)
+        self._patterns = run_patterns(store, run)
+        self._moving = [fact for fact in self._facts if fact.origin in _MOVING or fact.name in _GROWING]
+        network = any(one.count.is_network for one in document.measures)
+        self._all_move = network or any(fact.name in _GROWING for fact in self._moving)
+        self._lines_out = self._count_lines_out(store, run, situation) if self._all_move else 0
+        self._steps = {fact.name: goes_in_steps(fact) for fact in self._moving}
+        self._columns, self._situation = situation.columns, situation
+        self.notes = tuple(self._notes())
+        groups = list_groups(store, run, situation.population, self._columns)
+        self._groups = [self._group(group.values, group.lines) for group in groups]
+        self.open_groups = self._by_pattern()
+        self.carrying = threading.Lock()
+        self.until = self.start
+        self._found = _Found()
+        self.base_minor = self.cost_at(self.start)
+
+    @property
+    def open_lines(self) -> int:
+        """How many lines are without service still, as far as the policy tells lines apart by it."""
+        return sum(group.lines for groups in self.open_groups.values() for group in groups)
+
+    def curve(self) -> Curve:
+        """The cost as far as it was carried on."""
+        return Curve(
+            start=self.start,
+            until=self.until,
+            base_minor=self.base_minor,
+            turns=gathered(self._found.turns),
+            climbs=tuple(Climb(start, end, *total) for (start, end), total in sorted(self._found.climbs.items())),
+        )
+
+    def carry_on(self, until: int, may_go_on: Callable[[], bool]) -> bool:
+        """Look further, hour by hour up to `until`, as long as `may_go_on`; returns whether it got there.
+
+        An hour that was begun and not ended is not shown.
+        """
+        while self.until < until:
+            end, found = min(self.until + CHUNK, until), _Found()
+            for groups in self.open_groups.values():
+                if not may_go_on():
+                    return False
+                self._look(groups, self.until, end, found)
+            self._found.turns += found.turns
+            for (start, last), total in found.climbs.items():
+                self._found.climb(start, last, *total)
+            self.until = end
+        return True
+
+    def cost_at(self, at: int) -> int:
+        """What restoration at an instant from `start` on costs, every group decided anew."""
+        measuring = Measuring(self.document, self._on)
+        return sum(group.lines * self._decision(group, at, measuring).cost_minor for group in self._groups)
+
+    def _decision(self, group: _Group, at: int, measuring: Measuring) -> FastDecision:
+        return self._decide(self._facts_at(group, at, measuring), group.standing)
+
+    def _notes(self) -> list[str]:
+        name, notes = self.document.name, []
+        if self._situation.standings.concerns_accounts:
+            notes.append(f"{name} gives or caps per account: here each line counts as if it were alone on its account.")
+        if self.document.history_read():
+            notes.append(f"{name} reads what was credited before: here nothing was.")
+        return notes
+
+    # --- one pattern, one hour
+
+    def _look(self, groups: Sequence[_Group], first: int, last: int, found: _Found) -> None:
+        measuring = Measuring(self.document, self._on)
+        for alike in self._alike(groups):
+
+            def cells(at: int, group: _Group = alike[0]) -> tuple[Cell, ...]:
+                return self._cells(self._facts_at(group, at, measuring))
+
+            corners = changes(cells, first, last) or []
+            starts = [first, *corners]
+            ends = [*(corner - 1 for corner in corners), last]
+            for group in alike:
+                self._turns(group, starts, ends, measuring, found)
+
+    def _turns(
+        self, group: _Group, starts: Sequence[int], ends: Sequence[int], measuring: Measuring, found: _Found
+    ) -> None:
+        def decision(at: int) -> FastDecision:
+            return self._decision(group, at, measuring)
+
+        before: FastDecision | None = None
+        for start, end in zip(starts, ends, strict=True):
+            now = decision(start)
+            if before is not None and _given(now) != _given(before):
+                self._turn(group, start, before, now, measuring, found)
+            before = self._between(group, start, end, now, decision, measuring, found)
+
+    def _between(
+        self,
+        group: _Group,
+        start: int,
+        end: int,
+        first: FastDecision,
+        decision: Callable[[int], FastDecision],
+        measuring: Measuring,
+        found: _Found,
+    ) -> FastDecision:
+        """What turns while no threshold is crossed: money that is computed from time. Gives back the last decision."""
+        last = decision(end)
+        middle = decision((start + end) // 2)
+        if _given(first) == _given(last) == _given(middle):
+            return last
+        turns = None
+        parts = [(at, decision(at)) for at in _parts(start, end)]
+        if any(_given(one) == _given(two) for (_, one), (_, two) in pairwise(parts)):
+            turns = changes(lambda at: _given(decision(at)), start, end, most=_MOST_TURNS)
+        if turns is None:
+            for (begin, one), (stop, two) in pairwise(parts):
+                found.climb(begin, stop, one.cost_minor * group.lines, two.cost_minor * group.lines, group.lines)
+            return last
+        for at in turns:
+            self._turn(group, at, decision(at - 1), decision(at), measuring, found)
+        return last
+
+    def _turn(
+        self, group: _Group, at: int, before: FastDecision, now: FastDecision, measuring: Measuring, found: _Found
+    ) -> None:
+        old, new = (self._facts_at(group, instant, measuring) for instant in (at - 1, at))
+        crossed = [
+            said
+            for fact in self._moving
+            if (
+                said := self._thresholds.crossed(
+                    fact.name, old[fact.name], new[fact.name], steps=self._steps[fact.name]
+                )
+            )
+        ]
+        delta = (now.cost_minor - before.cost_minor) * group.lines
+        found.turns.append(Turn(at, " and ".join(crossed) or _GROWS, group.lines, delta))
+
+    # --- facts at an instant
+
+    def _group(self, values: Sequence[object], lines: int) -> _Group:
+        by_column = dict(zip(self._columns, values, strict=True))
+        return _Group(by_column, str(by_column.get("pattern")), lines, self._situation.standing_of(values))
+
+    def _by_pattern(self) -> dict[str, list[_Group]]:
+        """The groups whose facts move on, by their pattern; the greatest first, so that they are seen first."""
+        if not self._moving:
+            return {}
+        found: dict[str, list[_Group]] = {}
+        for group in self._groups:
+            if self._all_move or is_open(self._patterns.get(group.pattern, {}), self.start):
+                found.setdefault(group.pattern, []).append(group)
+        return dict(sorted(found.items(), key=lambda item: -sum(group.lines for group in item[1])))
+
+    def _count_lines_out(self, store: SnapshotStore, run: ImpactRun, situation: Situation) -> int:
+        lines = case_sql.population_sql(situation.files, everyone=False)
+        groups = list_groups(store, run, lines, ("pattern",))
+        return sum(group.lines for group in groups if is_open(self._patterns.get(str(group.values[0]), {}), self.start))
+
+    def _alike(self, groups: Sequence[_Group]) -> list[list[_Group]]:
+        """Groups of one pattern by the facts that measures go by besides time: their time moves on alike."""
+        names = sorted({name for one in self.document.measures for name in one.facts})
+        found: dict[tuple[object, ...], list[_Group]] = {}
+        for group in groups:
+            facts = self._facts_at(group, self.start, Measuring(self.document, self._on)) if names else {}
+            found.setdefault(tuple(facts.get(name) for name in names), []).append(group)
+        return list(found.values())
+
+    def _facts_at(self, group: _Group, at: int, measuring: Measuring) -> dict[str, FactValue]:
+        pattern: Pattern = extended(self._patterns.get(group.pattern, {}), self.start, at)
+        # A measure is taken once per lost time, by this name of it.
+        values = {**group.values, "pattern": (group.pattern, at)}
+        return case_facts(self._facts, values, pattern, self._incident_at(at), self.document.zone, measuring)
+
+    def _incident_at(self, at: int) -> IncidentFacts:
+        """The incident as it will be: elements out until then, and all that users lost by then."""
+        if not self._all_move:
+            return self._incident
+        network = {
+            kind: {_later(lost, self.start, at): count for lost, count in elements.items()}
+            for kind, elements in self._incident.network.items()
+        }
+        seconds = self._lines_out * (at - self.start)
+        scale = {
+            name: value if value is None or name not in _GROWING else value + Fraction(seconds, _GROWING[name])
+            for name, value in self._incident.scale.items()
+        }
+        return replace(self._incident, network=network, scale=scale)
+
+    def _cells(self, facts: Mapping[str, FactValue]) -> tuple[Cell, ...]:
+        return tuple(self._thresholds.cell(facts[name], steps=steps) for name, steps in self._steps.items())
+
+
+def _given(decision: FastDecision) -> tuple[object, ...]:
+    """All that a line notices of a decision; which rule gave it may change without that."""
+    return (decision.outcome, decision.rewards, decision.text)
+
+
+def _parts(start: int, end: int) -> list[int]:
+    return sorted({start + (end - start) * part // _PARTS_OF_CLIMB for part in range(_PARTS_OF_CLIMB + 1)})
+
+
+def _later(lost: IntervalSet, start: int, at: int) -> IntervalSet:
+    return extended({"": lost}, start, at)[""]

@@ -1,0 +1,1 @@
+"""Decision tables: their form, evaluation, generated function and text."""

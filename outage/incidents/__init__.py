@@ -1,0 +1,1 @@
+"""What people work on: alarms, incidents, outages, planned work, their timeline."""

@@ -1,0 +1,1 @@
+"""The network: inventory, its history, what depends on what, and what a failure would take."""

@@ -1,0 +1,1 @@
+"""Who was seen where, by day, and forgotten in time."""

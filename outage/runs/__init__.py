@@ -1,0 +1,1 @@
+"""Impact runs: gathered, measured, written, compared; which one holds."""

@@ -1,0 +1,182 @@
+"""Impact: who lost which service, from when to when, on what evidence, as immutable runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from foundation import clock
+from foundation.bulk import Progress
+from foundation.db import Database
+from foundation.errors import InputError
+from foundation.snapshots import SnapshotStore, WrittenFile, catalogue
+from outage.base.mirror import ensure_mirror
+from outage.incidents.incidents import get_incident
+from outage.incidents.timeline import check_aware, lock_incidents, record_change
+from outage.models import ImpactRun, Incident
+from outage.runs.deduction import planned_alongside
+from outage.runs.gathering import Gathered, gather
+from outage.runs.holding import holding_run, let_hold, next_turn
+from outage.runs.measuring import Written, write_run
+from outage.runs.reports import write_reports
+
+_LONGEST_HOLD_HOURS = 24 * 14
+_WHOLE = Fraction(1)
+
+
+@dataclass(frozen=True)
+class MeasuredImpact:
+    """A run, and whether it was made now (False: the same inputs were measured before)."""
+
+    run: ImpactRun
+    is_new: bool
+
+
+def measure_impact(
+    database: Database,
+    store: SnapshotStore,
+    incident_ref: str,
+    *,
+    actor: str,
+    as_of: datetime | None = None,
+    hold_hours: int = 6,
+    home_area_share: Fraction = _WHOLE,
+    progress: Progress | None = None,
+) -> MeasuredImpact:
+    """Measure an incident: one row per line that lost a service, with the line's facts as they are now.
+
+    Evidence, strongest first (docs/evidence.md): `served_by`, the element that holds the line by link or range;
+    `present`, seen or staying on a cell, where a sighting up to `hold_hours` old holds until the next one or until the
+    cell is back; a line with both gets the union. Only for lines with neither: `declared`, `listed`, and `home_area`,
+    while at least `home_area_share` of its cells (1: all) are out. Only `lost` service counts, not `degraded`. Lines
+    whose contract ended before or began after their loss are left out.
+
+    `as_of` (aware; the present unless given) is where what is still open is measured to; with nothing open it does not
+    matter. The same inputs give the run that they gave before. `progress` is told the lines of the base while a mirror
+    of it is made. Owns its transactions: reading, then files, then a short one that makes all of it visible.
+
+    What incidents before this one, and planned work, have counted is left out (outage.runs.deduction); planned work
+    in its time is measured first.
+
+    Raises NotFoundError for an unknown incident or a missing snapshot file, InputError for a naive `as_of` or one
+    before the incident's start, for `hold_hours` that is negative or over two weeks, for a share that is not over 0
+    and up to 1, and for cyclic dependencies.
+    """
+    _check_hold(hold_hours)
+    _check_share(home_area_share)
+    instant = clock.now() if as_of is None else check_aware(as_of, "as_of")
+    with database.reading() as session:
+        incident = get_incident(session, incident_ref)
+        _check_as_of(incident, instant)
+        alongside = [one.ref for one in planned_alongside(session, incident, until=instant)]
+    for ref in alongside:
+        _measure_planned(database, store, ref, actor, instant, hold_hours, home_area_share)
+    base = ensure_mirror(database, store, progress=progress)
+    with database.reading() as session:
+        incident = get_incident(session, incident_ref)
+        gathered = gather(session, incident, base, instant, hold_hours=hold_hours, home_area_share=home_area_share)
+        known = _find_run(session, incident.id, gathered)
+        holds = known is not None and holding_run(session, incident.id) is known
+    if known is not None:
+        return MeasuredImpact(known if holds else _let_hold_again(database, known, actor), is_new=False)
+    written = write_run(store, gathered.inputs)
+    reports = write_reports(store, gathered.reports, base)
+    with database.transaction() as session:
+        return _record(session, incident.id, gathered, written, reports, actor)
+
+
+def _let_hold_again(database: Database, known: ImpactRun, actor: str) -> ImpactRun:
+    with database.transaction() as session:
+        return let_hold(session, known.id, actor=actor)
+
+
+def _measure_planned(
+    database: Database, store: SnapshotStore, ref: str, actor: str, as_of: datetime, hold_hours: int, share: Fraction
+) -> None:
+    """Planned work takes its minutes from an incident as it stands, not as it was announced first."""
+    with database.reading() as session:
+        began_at = get_incident(session, ref).started_at
+    instant = max(as_of, began_at)
+    measure_impact(database, store, ref, actor=actor, as_of=instant, hold_hours=hold_hours, home_area_share=share)
+
+
+def _check_hold(hold_hours: int) -> None:
+    if not 0 <= hold_hours <= _LONGEST_HOLD_HOURS:
+        accepted = f"whole hours from 0 to {_LONGEST_HOLD_HOURS}"
+        raise InputError("a sighting cannot hold that long", where="hold_hours", value=hold_hours, accepted=accepted)
+
+
+def _check_share(share: Fraction) -> None:
+    if not 0 < share <= 1:
+        accepted = "a share over 0 and up to 1, such as 0.8"
+        raise InputError("not a share of cells", where="home_area_share", value=str(share), accepted=accepted)
+
+
+def _check_as_of(incident: Incident, as_of: datetime) -> None:
+    if as_of < incident.started_at:
+        raise InputError(
+            "as_of is before the incident's start",
+            where=incident.ref,
+            value=as_of.isoformat(),
+            accepted=f"an instant from {incident.started_at.isoformat()} on",
+        )
+
+
+def _find_run(session: Session, incident_id: int, gathered: Gathered) -> ImpactRun | None:
+    return session.scalars(
+        select(ImpactRun).where(ImpactRun.incident_id == incident_id, ImpactRun.fingerprint == gathered.fingerprint)
+    ).one_or_none()
+
+
+def _record(
+    session: Session,
+    incident_id: int,
+    gathered: Gathered,
+    written: Written,
+    reports: WrittenFile | None,
+    actor: str,
+) -> MeasuredImpact:
+    """Make the written run visible, unless another process measured the same meanwhile."""
+    incident = session.get_one(Incident, incident_id)
+    lock_incidents(session, incident)
+    known = _find_run(session, incident.id, gathered)
+    if known is not None:
+        return MeasuredImpact(let_hold(session, known.id, actor=actor), is_new=False)
+    counts = dict(written.counts)
+    if gathered.presence_gone_before is not None:
+        counts["presence_forgotten_before"] = gathered.presence_gone_before
+    newest = session.scalar(select(func.max(ImpactRun.number)).where(ImpactRun.incident_id == incident.id))
+    run = ImpactRun(
+        incident_id=incident.id,
+        number=(newest or 0) + 1,
+        as_of=gathered.as_of,
+        fingerprint=gathered.fingerprint,
+        lines_snapshot=catalogue(session, written.lines),
+        patterns_snapshot=catalogue(session, written.patterns),
+        base_snapshot=gathered.inputs.base,
+        reports_snapshot=None if reports is None else catalogue(session, reports),
+        counts=counts,
+        measured_by=actor,
+        measured_at=clock.now(),
+        turn=next_turn(session, incident.id),
+        held_at=clock.now(),
+    )
+    session.add(run)
+    record_change(
+        session,
+        incident,
+        kind="impact measured",
+        text=_told(run.number, counts),
+        actor=actor,
+        after={"run": run.number, "fingerprint": run.fingerprint, "counts": counts},
+    )
+    return MeasuredImpact(run, is_new=True)
+
+
+def _told(number: int, counts: dict[str, Any]) -> str:
+    return f"Impact run {number}: {counts['lines']:,} lines of {counts['accounts']:,} accounts lost service"

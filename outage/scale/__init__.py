@@ -1,0 +1,1 @@
+"""How large an incident is, and what must be reported of it to whom by when."""

@@ -1,0 +1,1 @@
+"""What is owed to be told while an incident is open."""
