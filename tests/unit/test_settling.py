@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 from typing import Any
@@ -16,8 +15,7 @@ from compensation.decision.function import PolicyFunction
 from compensation.decision.settling import NO_STANDING, AccountShare, Standing
 from compensation.decision.worked_cases import run_tests
 from compensation.document.reading import PolicyError, load_policy
-from compensation.reward_json import is_offer, is_posted, reward_from_json, reward_to_json
-from compensation.rewards import Per, RewardLine
+from compensation.rewards import Per
 from compensation.terms import Holdout
 
 DAY = date(2024, 3, 1)
@@ -309,30 +307,6 @@ def test_days_are_whole_or_the_line_is_undetermined():
     body = "rewards: [{name: d, kind: free_days, days: hours lost / 24}]\n"
     assert owed(body, **{"hours lost": 48}).rewards[0].quantity == 2
     assert "its days is no whole number" in owed(body, **{"hours lost": 47}).reason
-
-
-LINES = st.builds(
-    RewardLine,
-    name=st.just("r"),
-    kind=st.sampled_from(["bill_credit", "data_grant", "choice", "apology", "discretionary"]),
-    amount_minor=st.none() | st.integers(1, 10_000),
-    currency=st.just("GBP"),
-    percent=st.none() | st.fractions(0, 100),
-    valid_from=st.none() | st.dates(),
-    quantity=st.none() | st.fractions(0, 50),
-    valid_days=st.none() | st.integers(1, 90),
-    per=st.sampled_from(list(Per)),
-    basis=st.none() | st.just("statutory"),
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(LINES, LINES)
-def test_a_reward_survives_json_and_back(line, option):
-    whole = replace(line, options=(option,), default=option.name, default_after=3)
-    kept = reward_to_json(whole)
-    assert reward_from_json(kept) == whole
-    assert (is_posted(kept), is_offer(kept)) == (whole.is_posted, whole.is_offer)
 
 
 EVERYTHING = """\
