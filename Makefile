@@ -10,7 +10,7 @@ demo: $(VENV)/.installed
 	$(BIN)/outage demo
 
 test: $(VENV)/.installed-test lint
-	$(BIN)/pytest -n $(JOBS) --dist loadfile
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -211,7 +211,7 @@ def test_a_mistake_is_never_sent_back_to_a_foreign_page(app, database):
         assert "cannot become closed" in answer.text
 
 
-JUNK = ("", " ", "\0", "\u202e", "-1", "9" * 400, "NaN", "{{7*7}}", "' OR 1=1 --", "é" * 70_000, "2012-07-11", "null")
+JUNK = ("", " ", "\0", "\u202e", "-1", "9" * 400, "NaN", "{{7*7}}", "' OR 1=1 --", "é" * 10_000, "2012-07-11", "null")
 
 
 @pytest.mark.parametrize("junk", JUNK, ids=[repr(junk)[:12] for junk in JUNK])
