@@ -23,7 +23,7 @@ from outage.runs.lines import impact_of_line, patterns_of, sample_lines
 from outage.runs.netting import INCIDENT, PLANNED, Net, net_of
 from tests import impact_worlds as worlds
 
-_EXAMPLES = int(os.environ.get("OUTAGE_TEST_EXAMPLES", "25"))
+_EXAMPLES = int(os.environ.get("OUTAGE_TEST_EXAMPLES", "12"))
 _ELEMENTS = range(1, 4)
 _END = 120
 

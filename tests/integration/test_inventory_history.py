@@ -256,7 +256,7 @@ def diff(now: State, file: State, full: bool) -> tuple[State, tuple[int, int, in
     return {key: value for key, value in {**now, **file}.items() if key not in retired}, (added, changed, len(retired))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_imports_agree_with_dictionaries_and_an_import_again_changes_nothing(database: Database, steps):
     with database.transaction() as session:

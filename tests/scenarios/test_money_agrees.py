@@ -47,7 +47,7 @@ from tests.money_oracle import owed_of
 from tests.money_worlds import Plan, build, lengthen, plan_of
 from tests.random_policies import RandomPolicy
 
-EXAMPLES = int(os.environ.get("MONEY_EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("MONEY_EXAMPLES", "2"))
 EARLIER = "rewards: [{name: early, kind: bill_credit, when: 'segment = \"consumer\"', amount: 1.50}]\n"
 NAME = "random-policy"
 
