@@ -58,6 +58,9 @@ def wrong(row: Row, truth: Truth) -> str:  # type: ignore[type-arg]
     taken = is_taken(row, truth)
     if row.state == _S.PENDING and row.waiting:
         return "" if row.reason and not taken else "it waits and nobody knows why"
+    if row.state == _S.ACCEPTED:
+        # Its receipt never came; the other side took it, and is asked again when the receipt is overdue.
+        return "" if taken else "it was accepted and the other side has it not"
     if row.state not in _GONE:
         return "it has no end"
     if row.state == _S.DELIVERED:

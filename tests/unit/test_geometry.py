@@ -153,7 +153,7 @@ def is_in(point: tuple[Value, ...], region: Any) -> bool:
 @settings(max_examples=150, deadline=None)
 @given(tables(HitPolicy.UNIQUE))
 def test_gaps_overlaps_and_dead_rules_are_those_that_every_point_shows(asked):
-    report = check_table(asked, SCOPE, now=time.monotonic)
+    report = check_table(asked, SCOPE, now=time.monotonic, budget_seconds=60.0)
     assert report.decided
     seen: set[int] = set()
     pairs: set[tuple[int, int]] = set()
@@ -176,7 +176,7 @@ def test_gaps_overlaps_and_dead_rules_are_those_that_every_point_shows(asked):
 @settings(max_examples=100, deadline=None)
 @given(st.sampled_from([HitPolicy.FIRST, HitPolicy.PRIORITY]).flatmap(tables))
 def test_shadowed_rules_are_those_that_never_come_first(asked):
-    report = check_table(asked, SCOPE, now=time.monotonic)
+    report = check_table(asked, SCOPE, now=time.monotonic, budget_seconds=60.0)
     assert report.decided
     seen: set[int] = set()
     counted: set[int] = set()
