@@ -144,12 +144,13 @@ def serve(app: App, host: str | None, port: int | None, errands: bool) -> None:
     """Serve the console and the API."""
     import waitress
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    app.wait_for_database(threading.Event())
     web = create_app(app.settings, errands_here=errands)
     web.extensions["errands"].take_up()
     host, port = host or app.settings.host, app.settings.port if port is None else port
     server = waitress.create_server(web, host=host, port=port, threads=8, ident="outage")
     click.echo(f"console at http://{host}:{server.effective_port}")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server.run()
 
 
@@ -160,7 +161,9 @@ def scheduler(context: click.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     app: App = context.obj
-    run_scheduler(timetable(app), app.database, app.settings.data / "scheduler.lock", stop_on_signal())
+    stop = stop_on_signal()
+    if app.wait_for_database(stop):
+        run_scheduler(timetable(app), app.database, app.settings.data / "scheduler.lock", stop)
 
 
 @scheduler.command("status")
@@ -199,8 +202,10 @@ def scheduler_status(app: App, as_json: bool) -> None:
 @click.pass_obj
 def run(app: App) -> None:
     """Console, scheduler, worker and long work together, each a process of its own; ends when one ends or on Ctrl-C."""
-    app.database.dispose()
     stop = stop_on_signal()
+    if not app.wait_for_database(stop):
+        return
+    app.database.dispose()  # it stands at the newest migration
     # Long work has a process of its own, so that pages stay quick beside it.
     commands = (["serve", "--no-errands"], ["scheduler"], ["worker"], ["errand", "run"])
     processes = [subprocess.Popen([sys.executable, "-m", "wsgi", *command]) for command in commands]  # noqa: S603
@@ -219,7 +224,9 @@ def run(app: App) -> None:
 def run_errands(app: App) -> None:
     """Do the long work that pages ask for, until told to stop; any number of these may run."""
     kinds = {kind.name: kind for kind in (MEASURE, ASSESS, RELEASE)}
-    Runner(foundation.commands.surroundings_of(app), kinds).run_until(stop_on_signal())
+    stop = stop_on_signal()
+    if app.wait_for_database(stop):
+        Runner(foundation.commands.surroundings_of(app), kinds).run_until(stop)
 
 
 def stop_on_signal() -> threading.Event:

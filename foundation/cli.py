@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import functools
 import json
+import threading
 from datetime import UTC, date, datetime
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy.exc import OperationalError
 
 from foundation import access, migrate
 from foundation.db import Database
 from foundation.errors import InputError
-from foundation.logging import set_up_logging
+from foundation.logging import get_logger, set_up_logging
 from foundation.settings import Settings, read_settings
 from foundation.snapshots import SnapshotStore
 
 EXIT_INPUT = 2
+_TRY_AGAIN_SECONDS = 1.0
 
 
 class App:
@@ -40,6 +43,27 @@ class App:
         database = Database(self.settings.database_url)
         migrate.check_current(database)
         return database
+
+    def wait_for_database(self, stop: threading.Event) -> bool:
+        """Wait until the database server answers, or `stop` is set; whether it answers.
+
+        A process that serves or works for long may start before its database, or while that recovers from a crash.
+        """
+        database = Database(self.settings.database_url)
+        try:
+            while not stop.is_set():
+                try:
+                    migrate.current_revision(database)
+                except OperationalError as error:
+                    if database.is_sqlite:
+                        raise
+                    get_logger().warning("database_unreachable", error=str(error.orig).partition("\n")[0])
+                    stop.wait(_TRY_AGAIN_SECONDS)
+                else:
+                    return True
+        finally:
+            database.dispose()
+        return False
 
     @functools.cached_property
     def store(self) -> SnapshotStore:

@@ -20,7 +20,7 @@ from apscheduler.events import (
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy import String, Text, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from foundation import clock
@@ -72,14 +72,16 @@ def is_late(state: JobState, at: datetime) -> bool:
 
 
 def run_scheduler(timetable: Sequence[Job], database: Database, lock_file: Path, stop: threading.Event) -> None:
-    """Wait to be the leader, then run the timetable until `stop` or until leadership is lost."""
+    """Wait to be the leader and run the timetable while leading, until `stop`; wait for a database that is away."""
     while not stop.is_set():
-        with try_lock(database, _LEADERSHIP, lock_file) as lead:
-            if lead is None:
-                stop.wait(_CHECK_SECONDS)
-                continue
-            log.info("scheduler_leads", jobs=len(timetable))
-            _run_while(lead.is_still_held, timetable, database, stop)
+        try:
+            with try_lock(database, _LEADERSHIP, lock_file) as lead:
+                if lead is not None:
+                    log.info("scheduler_leads", jobs=len(timetable))
+                    _run_while(lead.is_still_held, timetable, database, stop)
+        except OperationalError as error:
+            log.warning("database_unreachable", error=type(error.orig).__name__)
+        stop.wait(_CHECK_SECONDS)
 
 
 def _run_while(leads: Callable[[], bool], timetable: Sequence[Job], database: Database, stop: threading.Event) -> None:

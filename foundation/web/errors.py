@@ -8,12 +8,13 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, flash, jsonify, make_response, redirect, render_template, request
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from foundation.errors import ForbiddenError, InputError, NotFoundError, RefusedError
 from foundation.logging import get_logger
-from foundation.web.access import find_staff, is_api
+from foundation.web.access import find_staff, foundations, is_api
 
 _STATUS: dict[type[InputError], HTTPStatus] = {
     NotFoundError: HTTPStatus.NOT_FOUND,
@@ -27,6 +28,7 @@ _ADVICE: dict[int, str] = {
     405: "Open the page itself and use its buttons.",
     409: "Open the page again: somebody may have changed it meanwhile.",
     413: "Send less at once.",
+    503: "Nothing was changed. Try again in a minute.",
     500: "It was not your fault. It has been logged; trying again is safe.",
 }
 _LONGEST_FLASH = 400
@@ -37,6 +39,7 @@ def set_up_errors(app: Flask) -> None:
     app.register_error_handler(InputError, _answer_input_error)
     app.register_error_handler(CSRFError, _answer_forged)
     app.register_error_handler(HTTPException, _answer_http_error)
+    app.register_error_handler(DBAPIError, _answer_database_error)
     app.register_error_handler(Exception, _answer_crash)
 
 
@@ -79,6 +82,28 @@ def _answer_http_error(error: HTTPException) -> BaseResponse:
     if allowed:
         answer.headers["Allow"] = ", ".join(sorted(allowed))
     return answer
+
+
+def _answer_database_error(error: DBAPIError) -> BaseResponse:
+    why = str(error.orig).partition("\n")[0]
+    on_sqlite = foundations().database.is_sqlite
+    # SQLite calls an unknown column operational too.
+    away = "locked" in why if on_sqlite else error.connection_invalidated or isinstance(error, OperationalError)
+    if not away:
+        return _answer_crash(error)
+    get_logger().warning("database_unreachable", endpoint=request.endpoint, error=why)
+    answer = _say_unreachable(HTTPStatus.SERVICE_UNAVAILABLE, "The records cannot be reached at the moment.")
+    answer.headers["Retry-After"] = "10"
+    return answer
+
+
+def _say_unreachable(status: HTTPStatus, message: str) -> BaseResponse:
+    if is_api():
+        return _problem(status, message, None)
+    try:
+        return _page(status, message)
+    except DBAPIError:  # the page names who is signed in, and that is in the records
+        return make_response((f"{message} {_ADVICE[status]}\n", status, {"Content-Type": "text/plain; charset=utf-8"}))
 
 
 def _answer_crash(error: Exception) -> BaseResponse:

@@ -41,7 +41,7 @@ def test_on_postgresql_three_workers_the_scheduler_and_the_database_die(tmp_path
     storm = Storm(rows=600, workers=3, kills=8, restarts=1)
     with own_postgresql() as server:
         settings = migrated(lived_settings(tmp_path / "data", server.get_uri(driver="psycopg")))
-        result = run_storm(storm, settings, restart_database=lambda: restart(server))
+        result = run_storm(storm, settings, restart_database=lambda: restart(server, away_seconds=3))
     assert_weathered(storm, result)
 
 
