@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import secrets
 from collections.abc import Iterable, Sequence
@@ -21,8 +22,6 @@ LOCK_OUT_AFTER = 5
 LOCK_OUT_FOR = timedelta(minutes=15)
 LEAST_PASSWORD = 12
 _hasher = PasswordHasher()
-# Verified when the name is unknown, so that the answer takes as long as for a known one.
-_NOBODY = _hasher.hash("nobody has this password")
 
 
 class StaffUser(Base):
@@ -187,12 +186,18 @@ def sign_in(session: Session, name: str, password: str) -> StaffUser | None:
 
 
 def _fits(user: StaffUser | None, password: str) -> bool:
-    stored = user.password_hash if user is not None else _NOBODY
+    stored = user.password_hash if user is not None else _nobody()
     try:
         _hasher.verify(stored, password)
     except (VerifyMismatchError, InvalidHashError):
         return False
     return user is not None and user.active
+
+
+@functools.cache
+def _nobody() -> str:
+    # Verified when the name is unknown, so that the answer takes as long as for a known one. Made late: it is slow.
+    return _hasher.hash("nobody has this password")
 
 
 def add_token(session: Session, user: StaffUser, label: str, *, actor: str) -> str:

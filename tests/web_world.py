@@ -24,7 +24,6 @@ from compensation.policies import approve_policy, save_policy, submit_policy
 from foundation.db import Database
 from foundation.settings import Settings, read_settings
 from foundation.snapshots import SnapshotStore
-from foundation.web import make_app, register
 from notify.delivery import drain
 from notify.registry import make_carriers
 from notify.texts import install_ready_texts
@@ -33,7 +32,7 @@ from outage.lifecycle import CauseClass, Severity
 from outage.models import Account, NetworkElement, Subscriber
 from outage.network.inventory import raise_version
 from outage.runs.impact import measure_impact
-from tests.web_client import sign_in
+from tests.web_client import make_web, sign_in
 
 STARTED_AT = datetime(2012, 7, 11, 12, 30, tzinfo=UTC)
 RESTORED_AT = datetime(2012, 7, 12, 8, 12, tzinfo=UTC)
@@ -66,10 +65,9 @@ class World:
     @functools.cached_property
     def web(self) -> Flask:
         """The console over these records."""
-        app = make_app(self.settings, self.database, self.store)
-        register(app, outage.web, compensation.web, notify.web)
-        app.extensions["incident_panels"].append(compensation.web.incident_panel)
-        return app
+        packages = (outage.web, compensation.web, notify.web)
+        panels = [compensation.web.incident_panel]
+        return make_web(self.settings, self.database, self.store, *packages, panels=panels)
 
     def client(self, role: str) -> FlaskClient:
         """A browser in which the staff user of that role is signed in."""

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
+import outage.web
 from foundation import clock
 from foundation.access import SignInFailure, find_user
 from foundation.audit import AuditEntry, write_audit
@@ -15,15 +16,18 @@ from foundation.db import Database
 from foundation.errors import InputError
 from foundation.settings import Settings
 from foundation.snapshots import SnapshotStore
-from foundation.web.app import make_app
+from foundation.web.app import make_app, register
 from foundation.web.forms import read_instant
-from tests.web_client import PASSWORD, add_staff, csrf_token, make_web, send, sign_in
+from tests.web_client import PASSWORD, add_staff, csrf_token, send, sign_in
 
 
 @pytest.fixture
 def app(settings: Settings, database: Database, store: SnapshotStore) -> Flask:
     add_staff(database)
-    return make_web(settings, database, store)
+    # Of its own: tests here add routes.
+    app = make_app(settings, database, store)
+    register(app, outage.web)
+    return app
 
 
 def test_a_page_asks_a_stranger_to_sign_in_and_then_goes_on_to_it(app):
