@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -73,12 +74,17 @@ def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def imports_of(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            yield node.module.split(".")[0]
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@functools.cache
+def imports_of(path: Path) -> frozenset[str]:
+    nodes = list(ast.walk(tree_of(path)))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    of = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and node.level == 0}
+    return frozenset(name.split(".")[0] for name in plain | of)
 
 
 def calls_of(tree: ast.AST) -> Iterator[str]:
@@ -99,7 +105,7 @@ def test_a_third_party_is_named_in_its_adapter_only(third_party: str) -> None:
     offenders = [
         relative(path)
         for path in package_files()
-        if third_party in imports_of(ast.parse(path.read_text()))
+        if third_party in imports_of(path)
         and not relative(path).startswith(ADAPTERS[third_party])
     ]
     assert offenders == []
@@ -109,7 +115,7 @@ def test_only_entry_points_and_named_rooms_open_transactions() -> None:
     offenders = [
         relative(path)
         for path in package_files()
-        if {"transaction", "commit"} & set(calls_of(ast.parse(path.read_text())))
+        if {"transaction", "commit"} & set(calls_of(tree_of(path)))
         and not relative(path).startswith(OWNERS_OF_TRANSACTIONS)
         and not any(room in f"/{relative(path)}" for room in ENTRY_ROOMS)
     ]
@@ -122,7 +128,7 @@ def test_the_wall_clock_is_read_in_one_place() -> None:
     for path in package_files():
         if relative(path) == "foundation/clock.py":
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree_of(path)):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
             owner = node.func.value
@@ -136,7 +142,7 @@ def test_files_and_functions_stay_small() -> None:
     long_functions = [
         f"{relative(path)}:{node.name}"
         for path in package_files()
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno > 50
     ]
     assert (long_files, long_functions) == ([], [])
@@ -154,6 +160,6 @@ def test_every_module_says_what_it_owns() -> None:
     silent = [
         relative(path)
         for path in package_files()
-        if path.read_text().strip() and ast.get_docstring(ast.parse(path.read_text())) is None
+        if path.read_text().strip() and ast.get_docstring(tree_of(path)) is None
     ]
     assert silent == []
