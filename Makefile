@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-JOBS ?= 2
+JOBS ?= 3
 # Tests start the product over a hundred times: it must not be compiled anew each time.
 export PYTHONDONTWRITEBYTECODE =
 
