@@ -9,7 +9,7 @@ from compensation.feel import KEYWORDS, FeelType
 from compensation.feel.arithmetic import MAX_BITS
 from compensation.feel.builtins import MAX_TEXT
 from compensation.feel.combining import ARITHMETIC
-from compensation.feel.evaluate import MAX_STEPS
+from compensation.feel.effort import MAX_STEPS
 from compensation.feel.functions import PROPERTIES, ROUNDINGS, SIGNATURES
 from compensation.feel.lexer import SYMBOLS
 from compensation.feel.parser import POWERS
@@ -19,8 +19,8 @@ from compensation.feel.values import MAX_DIGITS
 from compensation.tables.table import HitPolicy
 
 _LITERALS = (
-    ("number", "`30`, `0.10`", f"exact, at most {MAX_DIGITS} characters"),
-    ("string", '`"postpaid"`', r"escapes `\"` `\\` `\/` `\n` `\r` `\t` `\u0041`"),
+    ("number", "`30`, `0.10`, `1.5e6`", f"exact, at most {MAX_DIGITS} characters"),
+    ("string", '`"postpaid"`', r"escapes `\"` `\\` `\/` `\n` `\r` `\t` `\u0041` `\U01F4A9`"),
     ("boolean", "`true`, `false`", ""),
     ("null", "`null`", "not known, or nothing"),
     ("date", '`date("2012-07-11")`, `@"2012-07-11"`', ""),
@@ -54,9 +54,15 @@ _FORMS = (
     ("`outage date.year`", "a part of a date, time or duration, or an entry of a context"),
     ("`fees[item > 10]`, `steps[item.least <= 4]`", "the items for which it is true"),
     ("`fees[1]`, `fees[-1]`", "the item at a place, counted from 1, or from the end"),
-    ("`for fee in fees return fee / 2`", "a result for each item; `for i in 1..3 return i` counts"),
+    (
+        "`for fee in fees return fee / 2`",
+        "a result for each item; `for i in 1..3 return i` counts numbers or days, `partial` are the results before",
+    ),
     ("`for a in x, b in y return a + b`", "every combination, the last the fastest"),
     ("`some fee in fees satisfies fee > 10`", "three-valued or over the items; `every` is three-valued and"),
+    ("`fees instance of list<number>`", "whether it is of that type; null is of none"),
+    ('`substring(string: "abc", start position: 2)`', "arguments by the names that the standard gives them"),
+    ("`a + b // why`, `a /* why */ + b`", "what is behind `//` in a line, or between `/*` and `*/`, is not read"),
 )
 
 

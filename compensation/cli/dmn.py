@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from compensation.dmn import Model, evaluate_decision, inputs_from_json, read_model, to_json, write_model
+from compensation.dmn import (
+    Model,
+    evaluate_decision,
+    inputs_from_json,
+    missing_inputs,
+    read_model,
+    to_json,
+    write_model,
+)
 from compensation.dmn.exchange import fact_hints, model_to_policy, policy_to_model
 from compensation.document.reading import Basis, load_policy
 from compensation.facts import CATALOGUE
@@ -33,8 +41,8 @@ def _bytes(path: Path) -> bytes:
         raise InputError(f"cannot be read: {error.strerror}", where=str(path), accepted="a DMN XML file") from None
 
 
-def _model(path: Path) -> Model:
-    model = read_model(_bytes(path))
+def _model(path: Path, decision: str = "") -> Model:
+    model = read_model(_bytes(path), decision)
     for warning in model.warnings:
         click.echo(f"warning: {path}: {warning}", err=True)
     return model
@@ -47,12 +55,17 @@ def _model(path: Path) -> Model:
 def run(model: Path, decision: str, given: str) -> None:
     """Evaluate a decision of MODEL and print its result as JSON; why it is null goes to standard error.
 
-    Inputs that are not given are null. Dates, times and durations are ISO 8601 texts.
+    Inputs that are not given are null, and named on standard error. Dates, times and durations are ISO 8601 texts.
+    What the decision does not require need not be readable.
     """
-    read = _model(model)
+    read = _model(model, decision)
     text = _bytes(Path(given[1:])).decode(errors="replace") if given.startswith("@") else given
     notes: list[str] = []
-    value = evaluate_decision(read, decision, inputs_from_json(read, text), notes)
+    inputs = inputs_from_json(read, text)
+    value = evaluate_decision(read, decision, inputs, notes)
+    for missing in missing_inputs(read, decision, inputs):
+        kind = f" ({missing.type_ref})" if missing.type_ref else ""
+        click.echo(f'missing: the input "{missing.name}"{kind} is not given, so it is null', err=True)
     if value is None:
         for note in notes:
             click.echo(f"null: {note}", err=True)

@@ -97,8 +97,9 @@ def model_to_policy(model: Model, head: Mapping[str, str]) -> str:
     A model that came from a policy brings the rest along. For any other, `head` gives basis, currency, zone and the
     first day in force, and the author adds rewards. Raises InputError for a decision that no policy can hold.
     """
-    if model.knowledge:
-        raise InputError("a policy has no functions", where=model.knowledge[0].name, accepted="decisions alone")
+    defined = [one.name for one in model.knowledge] + [one.name for one in model.services]
+    if defined:
+        raise InputError("a policy has no functions or services", where=defined[0], accepted="decisions alone")
     decisions = _decisions_text(model)
     if model.policy:
         return with_decisions(model.policy, decisions)

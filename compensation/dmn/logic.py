@@ -2,51 +2,44 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
+import itertools
 
 from compensation.dmn.elements import Element
-from compensation.dmn.model import InputData, Logic, Types
+from compensation.dmn.model import InputData, Knowledge, Logic
+from compensation.dmn.texts import TextReader, plain_type_ref
 from compensation.feel import (
-    FeelError,
     FeelType,
     Literal,
+    Name,
     NameType,
     Node,
-    UnaryTests,
     check_expression,
-    parse_expression,
-    parse_tests,
 )
-from compensation.feel.nodes import Call, ContextOf, For, If, ListOf, Path, Quantified
-from compensation.feel.scope import UnknownNameError
-from compensation.tables.table import HitPolicy, Output, Rule, Table, check_table
+from compensation.feel.kinds import TYPE_NAMES
+from compensation.feel.nodes import (
+    ITEM,
+    PARTIAL,
+    Call,
+    ContextOf,
+    Filter,
+    For,
+    FunctionOf,
+    If,
+    Invoke,
+    ListOf,
+    Parameter,
+    Path,
+    Quantified,
+)
 
-HIT_POLICIES = {
-    "UNIQUE": HitPolicy.UNIQUE,
-    "ANY": HitPolicy.ANY,
-    "PRIORITY": HitPolicy.PRIORITY,
-    "FIRST": HitPolicy.FIRST,
-    "RULE ORDER": HitPolicy.RULE_ORDER,
-    "OUTPUT ORDER": HitPolicy.OUTPUT_ORDER,
-    "COLLECT": HitPolicy.COLLECT,
-}
-AGGREGATIONS = {
-    "SUM": HitPolicy.COLLECT_SUM,
-    "MIN": HitPolicy.COLLECT_MIN,
-    "MAX": HitPolicy.COLLECT_MAX,
-    "COUNT": HitPolicy.COLLECT_COUNT,
-}
 BOXED = (
     *("literalExpression", "decisionTable", "invocation", "context", "list", "relation"),
-    *("conditional", "for", "every", "some"),
+    *("conditional", "for", "every", "some", "filter", "functionDefinition"),
 )
-_UNSUPPORTED = ("functionDefinition", "filter", "expression")
+_UNSUPPORTED = ("expression",)
 _DESCRIPTIVE = ("description", "extensionElements", "label", "question", "allowedAnswers", "documentation")
 # A result of a boxed context that has no name of its own.
 _RESULT = "result"
-# Money inside a model is a plain number, exact as it stands.
-_DECIMALS = 30
 
 
 def is_descriptive(element: Element) -> bool:
@@ -54,36 +47,20 @@ def is_descriptive(element: Element) -> bool:
     return element.name in _DESCRIPTIVE
 
 
-def plain_type_ref(text: str) -> str:
-    """The name of a type without the prefix (`feel:number`) that older models put before it."""
-    return " ".join(text.rpartition(":")[2].split())
+def has_logic(element: Element) -> bool:
+    """Whether anything in a decision says how it is made, be it supported or not."""
+    return element.first(*BOXED, *_UNSUPPORTED) is not None
 
 
-class LogicReader:
-    """Reads the logic of one decision or function; `problems` stop the model, `warnings` do not."""
+class LogicReader(TextReader):
+    """Reads the logic of one decision or function.
 
-    def __init__(
-        self,
-        types: Types,
-        scope: Mapping[str, NameType],
-        functions: Mapping[str, tuple[InputData, ...]],
-        problems: list[str],
-        warnings: list[str],
-    ) -> None:
-        self.types = types
-        self.functions = functions
-        self.problems = problems
-        self.warnings = warnings
-        self.members = {*types.members(), *(name for kind in scope.values() for name in kind.fields or ())}
-        defined = {name: NameType(FeelType.UNKNOWN, takes=len(takes)) for name, takes in functions.items()}
-        self.scope = {**scope, **defined}
-
-    def problem(self, at: Element, what: str) -> None:
-        self.problems.append(f"{at.place}: {what}")
+    A table inside another expression becomes a function of the names it reads: `tables` are those, in their order.
+    """
 
     def logic(self, holder: Element, name: str) -> Logic | None:
         """The table or expression inside an element, None after a problem."""
-        before = len(self.problems)
+        before, self.owner = len(self.problems), name
         boxed = self.boxed(holder)
         if boxed is None:
             return None
@@ -101,11 +78,12 @@ class LogicReader:
 
     # --- expressions
 
-    def inside(self, holder: Element) -> Node:
+    def inside(self, holder: Element, name: str = "") -> Node:
+        """The one expression in an element, `name` being what a table there is called."""
         boxed = self.boxed(holder)
-        return Literal(None) if boxed is None else self.expression(boxed)
+        return Literal(None) if boxed is None else self.expression(boxed, name)
 
-    def expression(self, element: Element) -> Node:
+    def expression(self, element: Element, name: str = "") -> Node:
         match element.name:
             case "literalExpression":
                 return self.feel(element)
@@ -121,55 +99,26 @@ class LogicReader:
                 return If(*(self.part(element, name) for name in ("if", "then", "else")))
             case "for" | "every" | "some":
                 return self.iteration(element)
-        self.problem(element, f"<{element.name}> inside another expression is not supported")
-        return Literal(None)
-
-    def feel(self, element: Element) -> Node:
-        language = element.get("expressionLanguage")
-        if language and "FEEL" not in language.upper():
-            self.problem(element, f"the language {language} is not supported; accepted: FEEL")
-        text = element.first("text")
-        if text is None or not text.text.strip():
-            return Literal(None)
-        node = self.parsed(text)
-        self.complain(check_expression(node, self.scope)[1])
-        return node
-
-    def parsed(self, text: Element) -> Node:
-        names, members, functions = self.scope, self.members, self.functions
-        try:
-            return parse_expression(text.text.rstrip(), names, text.origin, members=members, functions=functions)
-        except FeelError as error:
-            self.problems.append(str(error))
-            return Literal(None)
-
-    def tests(self, text: Element | None) -> UnaryTests:
-        if text is None or not text.text.strip():
-            return UnaryTests(())
-        names, members, functions = self.scope, self.members, self.functions
-        try:
-            return parse_tests(text.text.rstrip(), names, text.origin, members=members, functions=functions)
-        except FeelError as error:
-            self.problems.append(str(error))
-            return UnaryTests(())
-
-    def complain(self, errors: list[FeelError]) -> None:
-        """An unknown name stops the model; a doubt about types is a warning, for DMN answers null there."""
-        for error in errors:
-            target = self.problems if isinstance(error, UnknownNameError) else self.warnings
-            if str(error) not in target:
-                target.append(str(error))
+            case "filter":
+                return self.filtered(element)
+            case "functionDefinition":
+                return self.function(element)
+            case _:
+                return self.inner_table(element, name)
 
     def invocation(self, element: Element) -> Node:
         called = element.first("literalExpression")
         name = " ".join(called.said("text").split()) if called else ""
-        if name not in self.functions:
-            self.problem(element, f'"{name}" is no function that the decision requires')
-            return Literal(None)
         given: dict[str, Node] = {}
         for binding in element.all("binding"):
             parameter = binding.first("parameter")
-            given[parameter.get("name") if parameter else ""] = self.inside(binding)
+            label = parameter.get("name") if parameter else ""
+            given[label] = self.inside(binding, label)
+        if called is not None and name not in self.functions and self.is_known(name):
+            return Invoke(self.feel(called), tuple(given.values()), tuple(given))
+        if name not in self.functions:
+            self.problem(element, f'"{name}" is no function that the decision requires')
+            return Literal(None)
         wanted = [parameter.name for parameter in self.functions[name]]
         for unknown in given.keys() - set(wanted):
             self.problem(element, f'"{name}" has no parameter "{unknown}"; accepted: {", ".join(wanted)}')
@@ -181,9 +130,9 @@ class LogicReader:
         for entry in element.all("contextEntry"):
             variable = entry.first("variable")
             name = " ".join(variable.get("name").split()) if variable else _RESULT
-            node = self.inside(entry)
+            node = self.inside(entry, name)
             entries.append((name, node))
-            self.scope = {**self.scope, name: NameType(check_expression(node, self.scope)[0])}
+            self.scope = {**self.scope, name: self.entry_type(node, variable)}
             if variable is None:
                 self.scope = outer
                 return Path(ContextOf(tuple(entries)), _RESULT)
@@ -205,11 +154,66 @@ class LogicReader:
             self.problem(element, f"<{element.name}> has no iteratorVariable")
         domain, outer = self.part(element, "in"), self.scope
         self.scope = {**outer, name: NameType(FeelType.UNKNOWN)}
+        if element.name == "for":
+            self.scope = {**self.scope, PARTIAL: NameType(FeelType.LIST)}
         inner = self.part(element, "return" if element.name == "for" else "satisfies")
         self.scope = outer
         if element.name == "for":
             return For(((name, domain),), inner)
         return Quantified(((name, domain),), inner, element.name == "every")
+
+    def filtered(self, element: Element) -> Node:
+        """`<in>` by the condition in `<match>`, which calls each item `item`, or names its entries."""
+        source, outer = self.part(element, "in"), (self.scope, self.in_filter)
+        self.scope, self.in_filter = {**self.scope, ITEM: NameType(FeelType.UNKNOWN)}, True
+        condition = self.part(element, "match")
+        self.scope, self.in_filter = outer
+        return Filter(source, condition)
+
+    def function(self, element: Element) -> Node:
+        if element.get("kind") not in ("", "FEEL"):
+            self.problem(element, f"a function of kind {element.get('kind')} is not supported; accepted: FEEL")
+        parameters = tuple(self.parameter(one) for one in element.all("formalParameter"))
+        outer = (self.scope, self.in_filter)
+        self.scope = {**self.scope, **{one.name: one.kind for one in parameters}}
+        self.in_filter = False
+        body = self.inside(element)
+        self.scope, self.in_filter = outer
+        return FunctionOf(parameters, body)
+
+    def parameter(self, element: Element) -> Parameter:
+        written = plain_type_ref(element.get("typeRef"))
+        if written and written not in {*TYPE_NAMES, *self.types.items}:
+            self.problem(element, f'unknown type "{written}"')
+        return Parameter(" ".join(element.get("name").split()), written, self.types.named(written))
+
+    def inner_table(self, element: Element, entry: str) -> Node:
+        """A call of the table as a function: expressions hold no tables."""
+        wanted = " ".join(f"{self.owner} {entry or 'table'}".split())
+        # What a text calls begins with a letter.
+        name = self.new_name(wanted if wanted[0].isalpha() else f"table {wanted}")
+        table = self.table(element, entry or name)
+        read = [one for one in dict.fromkeys(table.names_read()) if one not in self.functions]
+        self.tables.append(Knowledge(name, tuple(map(InputData, read)), table, knowledge=tuple(self.functions)))
+        self.scope = {**self.scope, name: NameType(FeelType.UNKNOWN, takes=len(read))}
+        return Call(name, tuple(map(Name, read)))
+
+    def new_name(self, wanted: str) -> str:
+        numbered = (f"{wanted} {number}" for number in itertools.count(2))
+        name = next(one for one in itertools.chain([wanted], numbered) if one not in self.findings.names)
+        self.findings.names.add(name)
+        return name
+
+    def is_known(self, text: str) -> bool:
+        """Whether a text begins with a name that is known."""
+        return any(text == name or text.startswith((f"{name}.", f"{name}(", f"{name}[")) for name in self.names())
+
+    def entry_type(self, node: Node, variable: Element | None) -> NameType:
+        """What is known of an entry of a context: the type it is declared with, else that of its expression."""
+        declared = self.types.named(plain_type_ref(variable.get("typeRef"))) if variable else NameType(FeelType.UNKNOWN)
+        if declared.type is not FeelType.UNKNOWN:
+            return declared
+        return NameType(check_expression(node, self.scope)[0])
 
     def relation(self, element: Element) -> Node:
         columns = [" ".join(column.get("name").split()) for column in element.all("column")]
@@ -221,74 +225,3 @@ class LogicReader:
                 continue
             rows.append(ContextOf(tuple(zip(columns, cells, strict=True))))
         return ListOf(tuple(rows))
-
-    # --- tables
-
-    def table(self, element: Element, name: str) -> Table:
-        inputs = list(element.all("input"))
-        outputs = [self.output(one, name) for one in element.all("output")]
-        values = [self.values(one.first("inputValues")) for one in inputs]
-        rules = [self.rule(number, row, len(inputs), len(outputs)) for number, row in enumerate(element.all("rule"), 1)]
-        if not outputs:
-            self.problem(element, "the table has no output")
-        if len({output.name for output in outputs}) != len(outputs):
-            self.problem(element, "two outputs have one name, or several have none")
-        subjects = tuple(self.subject(one) for one in inputs)
-        table = Table(
-            self.hit_policy(element), subjects, tuple(outputs), tuple(rules), tuple(values) if any(values) else ()
-        )
-        whole = all(len(rule.tests) == len(inputs) and len(rule.outputs) == len(outputs) for rule in rules)
-        if whole:
-            self.complain(check_table(as_numbers(table), self.scope, _DECIMALS))
-        return table
-
-    def hit_policy(self, element: Element) -> HitPolicy:
-        written, aggregation = element.get("hitPolicy") or "UNIQUE", element.get("aggregation")
-        if written not in HIT_POLICIES:
-            self.problem(element, f"unknown hit policy {written}; accepted: {', '.join(HIT_POLICIES)}")
-        if aggregation and aggregation not in AGGREGATIONS:
-            self.problem(element, f"unknown aggregation {aggregation}; accepted: {', '.join(AGGREGATIONS)}")
-        policy = HIT_POLICIES.get(written, HitPolicy.UNIQUE)
-        return AGGREGATIONS.get(aggregation, policy) if policy is HitPolicy.COLLECT else policy
-
-    def subject(self, element: Element) -> Node:
-        expression = element.first("inputExpression")
-        text = expression.first("text") if expression else None
-        if text is None or not text.text.strip():
-            self.problem(element, "the input has no expression")
-            return Literal(None)
-        return self.parsed(text)
-
-    def values(self, element: Element | None) -> UnaryTests | None:
-        tests = self.tests(element.first("text")) if element else None
-        return None if tests is None or tests.is_any else tests
-
-    def output(self, element: Element, decision: str) -> Output:
-        type_ref = plain_type_ref(element.get("typeRef"))
-        default = element.first("defaultOutputEntry")
-        node = self.feel(default) if default else None
-        name = " ".join(element.get("name").split()) or decision
-        values = self.values(element.first("outputValues")) or self.types.allowed(type_ref)
-        return Output(name, self.types.output(type_ref), values, node)
-
-    def rule(self, number: int, element: Element, inputs: int, outputs: int) -> Rule:
-        tests = tuple(self.tests(entry.first("text")) for entry in element.all("inputEntry"))
-        results = []
-        for entry in element.all("outputEntry"):
-            text = entry.first("text")
-            results.append(self.parsed(text) if text and text.text.strip() else Literal(None))
-        if (len(tests), len(results)) != (inputs, outputs):
-            what = f"rule {number} has {len(tests)} tests and {len(results)} results"
-            self.problem(element, f"{what}; accepted: {inputs} and {outputs}, as many as the table's")
-        annotation = element.first("annotationEntry")
-        note = annotation.said("text") if annotation else element.said("description")
-        return Rule(number, tests, tuple(results), " ".join(note.split()))
-
-
-def as_numbers(table: Table) -> Table:
-    """The table as a model reads it, in which money is a plain number."""
-    outputs = tuple(
-        dataclasses.replace(output, type=FeelType.NUMBER) if output.type is FeelType.MONEY else output
-        for output in table.outputs
-    )
-    return dataclasses.replace(table, outputs=outputs)

@@ -6,29 +6,13 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from compensation.feel import FeelType, NameType, Node, UnaryTests
+from compensation.feel.kinds import TYPE_NAMES
 from compensation.tables.table import Table, output_types, written_values
 from foundation.errors import InputError
 
 Logic = Table | Node
 
 MONEY = "money"
-TYPE_NAMES = {
-    "number": FeelType.NUMBER,
-    "string": FeelType.STRING,
-    "boolean": FeelType.BOOLEAN,
-    "date": FeelType.DATE,
-    "time": FeelType.TIME,
-    "date and time": FeelType.DATE_TIME,
-    "dateTime": FeelType.DATE_TIME,
-    "days and time duration": FeelType.DURATION,
-    "dayTimeDuration": FeelType.DURATION,
-    "years and months duration": FeelType.MONTHS,
-    "yearMonthDuration": FeelType.MONTHS,
-    "context": FeelType.CONTEXT,
-    "list": FeelType.LIST,
-    "Any": FeelType.UNKNOWN,
-    "": FeelType.UNKNOWN,
-}
 
 
 class ModelError(InputError):
@@ -41,13 +25,20 @@ class ModelError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class ItemType:
-    """A type that a model defines: a base type with allowed values, or components; a list of such with `is_list`."""
+    """A type that a model defines: a base type with allowed values, or components; a list of such with `is_list`.
+
+    `constraint` is what the whole value must pass, a list too. `takes` and `gives` are the parameters and the result of
+    a function's type.
+    """
 
     name: str
     base: str = ""
     allowed: UnaryTests | None = None
     components: tuple[ItemType, ...] = ()
     is_list: bool = False
+    constraint: UnaryTests | None = None
+    takes: tuple[InputData, ...] | None = None
+    gives: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +53,8 @@ class InputData:
 class Decision:
     """A decision: what it requires by name (inputs and decisions; functions apart), and its table or expression.
 
-    `explained` is what a policy says about findings in its table, as it stands in the policy's text.
+    `explained` is what a policy says about findings in its table, as it stands in the policy's text. `title` is the
+    decision's own name where the variable, by which others read it, bears another.
     """
 
     name: str
@@ -72,6 +64,7 @@ class Decision:
     knowledge: tuple[str, ...] = ()
     meaning: str = ""
     explained: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +76,20 @@ class Knowledge:
     logic: Logic
     type_ref: str = ""
     knowledge: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionService:
+    """Decisions that can be asked as one function: what it answers, and what its arguments stand for.
+
+    `outputs` and `inner` are decisions; `inputs` are inputs and then decisions, in the order of the arguments.
+    """
+
+    name: str
+    outputs: tuple[str, ...]
+    inner: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    type_ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +106,25 @@ class Model:
     decisions: tuple[Decision, ...] = ()
     knowledge: tuple[Knowledge, ...] = ()
     policy: str = ""
+    services: tuple[DecisionService, ...] = ()
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
     def find_decision(self, name: str) -> Decision | None:
-        """The decision of that name."""
-        return next((decision for decision in self.decisions if decision.name == name), None)
+        """The decision of that name, or else with that title."""
+        named = (decision for decision in self.decisions if decision.name == name)
+        return next(named, None) or next((one for one in self.decisions if one.title == name and name), None)
+
+    def find_service(self, name: str) -> DecisionService | None:
+        """The service of that name."""
+        return next((service for service in self.services if service.name == name), None)
+
+    def typed(self, service: DecisionService | None = None) -> dict[str, str]:
+        """The types of the model's inputs by their names, or of what a service is asked with."""
+        inputs = {one.name: one.type_ref for one in self.inputs}
+        if service is None:
+            return inputs
+        known = inputs | {one.name: one.type_ref for one in self.decisions}
+        return {name: known[name] for name in service.inputs}
 
     def needed(self, decision: Decision) -> list[Decision]:
         """The decisions behind one, each after those it requires, the one itself last."""
@@ -132,8 +153,19 @@ class Types:
             return self.item(self.items[type_ref], seen | {type_ref})
         return NameType(TYPE_NAMES.get(type_ref, FeelType.UNKNOWN))
 
+    def result(self, type_ref: str) -> NameType:
+        """The type of what a function gives, whether its own type or that of its result is named."""
+        item = self.items.get(type_ref)
+        return self.named(item.gives if item and item.takes is not None else type_ref)
+
+    def all_named(self) -> Mapping[str, NameType]:
+        """Every type that the model defines, by its name."""
+        return {name: self.named(name) for name in self.items}
+
     def item(self, item: ItemType, seen: frozenset[str] = frozenset()) -> NameType:
         """The type that a definition means."""
+        if item.takes is not None:
+            return NameType(FeelType.FUNCTION)
         if item.components:
             one = NameType(FeelType.CONTEXT, fields={part.name: self.item(part, seen) for part in item.components})
         else:

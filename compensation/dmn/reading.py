@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from compensation.dmn.elements import Element, read_elements
-from compensation.dmn.logic import LogicReader, is_descriptive, plain_type_ref
+from compensation.dmn.logic import BOXED, LogicReader, has_logic, is_descriptive
 from compensation.dmn.model import (
-    TYPE_NAMES,
     Decision,
+    DecisionService,
     InputData,
     ItemType,
     Knowledge,
@@ -17,7 +17,9 @@ from compensation.dmn.model import (
     Types,
     result_scope,
 )
-from compensation.feel import FeelError, NameType, UnaryTests, listing, parse_tests, suggestion
+from compensation.dmn.texts import Findings, plain_type_ref
+from compensation.feel import FeelError, Literal, NameType, UnaryTests, listing, parse_tests, suggestion
+from compensation.feel.kinds import TYPE_NAMES
 
 NAMESPACES = (
     "http://www.omg.org/spec/DMN/20151101/dmn.xsd",
@@ -37,16 +39,23 @@ _SILENT = (
 )
 
 
-def read_model(text: str | bytes) -> Model:
-    """The model of a DMN document; raises ModelError with every problem found."""
-    return _ModelReader(read_elements(text)).read()
+def read_model(text: str | bytes, decision: str = "") -> Model:
+    """The model of a DMN document; raises ModelError with every problem found.
+
+    With the name of a decision only that one and what it requires are read: what cannot be read elsewhere does not
+    matter then.
+    """
+    root = read_elements(text)
+    if decision:
+        root.children = _required(root, decision)
+    return _ModelReader(root).read()
 
 
 class _ModelReader:
     def __init__(self, root: Element) -> None:
         self.root = root
-        self.problems: list[str] = []
-        self.warnings: list[str] = []
+        self.findings = Findings()
+        self.problems = self.findings.problems
         self.names_by_id: dict[str, str] = {}
         self.types = Types(())
 
@@ -64,10 +73,13 @@ class _ModelReader:
         self.refuse_circular_types(items)
         inputs = tuple(self.named(child) for child in root.all("inputData"))
         self.note_ids()
-        knowledge = self.knowledge()
-        decisions = self.decisions(inputs, knowledge)
+        services = tuple(self.service(child) for child in root.all("decisionService"))
+        asked = {one.name: self.service_parameters(one, inputs) for one in services}
+        knowledge, tables = self.knowledge(asked)
+        decisions, more = self.decisions(inputs, knowledge, asked)
+        knowledge += tables + more
         if self.problems:
-            raise ModelError(self.problems)
+            raise ModelError(dict.fromkeys(self.problems))
         return Model(
             name=root.get("name"),
             namespace=root.get("namespace"),
@@ -76,11 +88,12 @@ class _ModelReader:
             decisions=decisions,
             knowledge=knowledge,
             policy=_extension(self.root, "policy"),
-            warnings=tuple(self.warnings),
+            services=services,
+            warnings=tuple(self.findings.warnings),
         )
 
     def refuse_unsupported(self) -> None:
-        known = ("itemDefinition", "inputData", "decision", "businessKnowledgeModel", *_SILENT)
+        known = ("itemDefinition", "inputData", "decision", "businessKnowledgeModel", "decisionService", *_SILENT)
         for child in self.root.children:
             if child.namespace != self.root.namespace or child.name in known or is_descriptive(child):
                 continue
@@ -95,15 +108,15 @@ class _ModelReader:
         type_ref = _type_ref(variable) if variable else ""
         if not name:
             self.problem(element, f"<{element.name}> has no name")
-        if type_ref not in {*TYPE_NAMES, *self.types.items}:
-            known = [*self.types.items, *(kind for kind in TYPE_NAMES if kind)]
+        if type_ref and type_ref not in {*TYPE_NAMES, *self.types.items}:
+            known = [*self.types.items, *TYPE_NAMES]
             close = suggestion(type_ref, known) or f"one of {listing(known)}"
             self.problem(variable or element, f'unknown type "{type_ref}"; accepted: {close}')
         return InputData(name, type_ref)
 
     def note_ids(self) -> None:
-        names: set[str] = set()
-        for child in self.root.all("inputData", "decision", "businessKnowledgeModel"):
+        names = self.findings.names
+        for child in self.root.all("inputData", "decision", "businessKnowledgeModel", "decisionService"):
             name = self.named(child).name
             if name in names:
                 self.problem(child, f'the name "{name}" stands twice')
@@ -111,15 +124,18 @@ class _ModelReader:
             self.names_by_id[child.get("id")] = name
 
     def item(self, element: Element) -> ItemType:
-        if (function := element.first("functionItem")) is not None:
-            self.problem(function, "<functionItem> is not supported")
-        allowed = element.first("allowedValues")
+        function = element.first("functionItem")
+        takes = None if function is None else self.parameters_of(function, "parameters")
+        allowed, constraint = element.first("allowedValues"), element.first("typeConstraint")
         return ItemType(
             name=element.get("name"),
             base=_type_ref(element),
             allowed=self.allowed(allowed) if allowed else None,
             components=tuple(self.item(child) for child in element.all("itemComponent")),
             is_list=element.get("isCollection") == "true",
+            constraint=self.allowed(constraint) if constraint else None,
+            takes=takes,
+            gives=plain_type_ref(function.get("outputTypeRef")) if function else "",
         )
 
     def allowed(self, element: Element) -> UnaryTests | None:
@@ -143,15 +159,41 @@ class _ModelReader:
         found = []
         for child in element.all(requirement):
             for target in child.all(*kinds):
-                href = target.get("href")
-                name = self.names_by_id.get(href.rpartition("#")[2])
-                if name is None:
-                    self.problem(target, f'"{href}" is nothing in this model; other models cannot be imported')
-                elif name not in found:
+                name = self.target(target, target.get("href"))
+                if name is not None and name not in found:
                     found.append(name)
         return tuple(found)
 
-    def knowledge(self) -> tuple[Knowledge, ...]:
+    def target(self, element: Element, href: str) -> str | None:
+        """The name of what a reference means."""
+        name = self.names_by_id.get(href.rpartition("#")[2])
+        if name is None:
+            self.problem(element, f'"{href}" is nothing in this model; other models cannot be imported')
+        return name
+
+    def service(self, element: Element) -> DecisionService:
+        """A decision service: what it answers, and its inputs before the decisions that are given to it."""
+        found: dict[str, list[str]] = {}
+        for kind in ("outputDecision", "encapsulatedDecision", "inputData", "inputDecision"):
+            hrefs = [target.get("href") for target in element.all(kind)]
+            found[kind] = [name for href in hrefs if (name := self.target(element, href))]
+        if not found["outputDecision"]:
+            self.problem(element, "the service has no <outputDecision>")
+        named = self.named(element)
+        outputs, inner = tuple(found["outputDecision"]), tuple(found["encapsulatedDecision"])
+        return DecisionService(
+            named.name, outputs, inner, (*found["inputData"], *found["inputDecision"]), named.type_ref
+        )
+
+    def service_parameters(self, service: DecisionService, inputs: Collection[InputData]) -> tuple[InputData, ...]:
+        known = {one.name: one for one in inputs}
+        known |= {one.name: one for one in map(self.named, self.root.all("decision"))}
+        return tuple(known.get(name, InputData(name)) for name in service.inputs)
+
+    def knowledge(
+        self, services: Mapping[str, tuple[InputData, ...]]
+    ) -> tuple[tuple[Knowledge, ...], tuple[Knowledge, ...]]:
+        """The functions of the model, and those that stand for the tables within their expressions."""
         elements = {self.named(child).name: child for child in self.root.all("businessKnowledgeModel")}
         requires = {
             name: self.required(child, "knowledgeRequirement", "requiredKnowledge") for name, child in elements.items()
@@ -159,16 +201,27 @@ class _ModelReader:
         for name in _in_circles(requires):
             self.problem(elements[name], f'the function "{name}" requires itself')
         parameters = {name: self.parameters(child) for name, child in elements.items()}
-        found = []
+        known = {**services, **parameters}
+        found: list[Knowledge] = []
+        tables: list[Knowledge] = []
         for name, child in elements.items():
-            functions = {other: parameters[other] for other in requires[name] if other in parameters}
+            functions = {other: known[other] for other in requires[name] if other in known}
             scope = {one.name: self.types.named(one.type_ref) for one in parameters[name]}
-            body = child.first("encapsulatedLogic")
-            logic = self.reader(scope, functions).logic(body or child, name)
+            body = child.first("encapsulatedLogic") or child
+            reader = self.reader(scope, functions)
+            logic = reader.logic(body, name)
             if logic is not None:
-                type_ref = self.named(child).type_ref
-                found.append(Knowledge(name, parameters[name], logic, type_ref, requires[name]))
-        return tuple(found)
+                type_ref = self.named(child).type_ref or self.body_type(body)
+                needs = (*requires[name], *(one.name for one in reader.tables))
+                found.append(Knowledge(name, parameters[name], logic, type_ref, needs))
+                tables += reader.tables
+        return tuple(found), tuple(tables)
+
+    def body_type(self, holder: Element) -> str:
+        """The type that the expression in an element is declared with."""
+        body = holder.first(*BOXED)
+        type_ref = plain_type_ref(body.get("typeRef")) if body else ""
+        return type_ref if type_ref in {*TYPE_NAMES, *self.types.items} else ""
 
     def parameters(self, element: Element) -> tuple[InputData, ...]:
         body = element.first("encapsulatedLogic")
@@ -177,9 +230,18 @@ class _ModelReader:
             return ()
         if body.get("kind") not in ("", "FEEL"):
             self.problem(body, f"a function of kind {body.get('kind')} is not supported; accepted: FEEL")
-        return tuple(InputData(one.get("name"), _type_ref(one)) for one in body.all("formalParameter"))
+        return self.parameters_of(body, "formalParameter")
 
-    def decisions(self, inputs: Collection[InputData], knowledge: Collection[Knowledge]) -> tuple[Decision, ...]:
+    def parameters_of(self, element: Element, kind: str) -> tuple[InputData, ...]:
+        return tuple(InputData(" ".join(one.get("name").split()), _type_ref(one)) for one in element.all(kind))
+
+    def decisions(
+        self,
+        inputs: Collection[InputData],
+        knowledge: Collection[Knowledge],
+        services: Mapping[str, tuple[InputData, ...]],
+    ) -> tuple[tuple[Decision, ...], tuple[Knowledge, ...]]:
+        """The decisions, and the functions that stand for the tables within their expressions."""
         elements = {self.named(child).name: child for child in self.root.all("decision")}
         requires = {
             name: self.required(child, "informationRequirement", "requiredInput", "requiredDecision")
@@ -189,18 +251,19 @@ class _ModelReader:
         for name in circular:
             self.problem(elements[name], f'the decision "{name}" requires itself')
         if circular:
-            return ()
-        parameters = {one.name: one.parameters for one in knowledge}
+            return (), ()
+        parameters = {**services, **{one.name: one.parameters for one in knowledge}}
         scopes: dict[str, Mapping[str, NameType]] = {
             one.name: {one.name: self.types.named(one.type_ref)} for one in inputs
         }
         found: dict[str, Decision] = {}
+        tables: list[Knowledge] = []
         for name in _in_order(requires):
-            decision = self.decision(elements[name], name, requires[name], scopes, parameters)
+            decision = self.decision(elements[name], name, requires[name], scopes, parameters, tables)
             if decision is not None:
                 found[name] = decision
                 scopes[name] = result_scope(decision, self.types)
-        return tuple(found[name] for name in elements if name in found)
+        return tuple(found[name] for name in elements if name in found), tuple(tables)
 
     def decision(
         self,
@@ -209,18 +272,59 @@ class _ModelReader:
         requires: tuple[str, ...],
         scopes: Mapping[str, Mapping[str, NameType]],
         parameters: Mapping[str, tuple[InputData, ...]],
+        tables: list[Knowledge],
     ) -> Decision | None:
         knowledge = self.required(element, "knowledgeRequirement", "requiredKnowledge")
         scope = {key: kind for other in requires for key, kind in scopes.get(other, {}).items()}
         functions = {other: parameters[other] for other in knowledge if other in parameters}
-        logic = self.reader(scope, functions).logic(element, name)
+        reader = self.reader(scope, functions)
+        logic = reader.logic(element, name) if has_logic(element) else Literal(None)
         if logic is None:
             return None
+        if not has_logic(element):
+            self.findings.warnings.append(f'{element.place}: "{name}" has no logic, so it is null')
+        tables += reader.tables
         meaning, explained = element.said("description"), _extension(element, "explained")
-        return Decision(name, logic, self.named(element).type_ref, requires, knowledge, meaning, explained)
+        type_ref = self.named(element).type_ref or self.body_type(element)
+        needs = (*knowledge, *(one.name for one in reader.tables))
+        title = " ".join(element.get("name").split())
+        title = "" if title == name else title
+        return Decision(name, logic, type_ref, requires, needs, meaning, explained, title)
 
     def reader(self, scope: Mapping[str, NameType], functions: Mapping[str, tuple[InputData, ...]]) -> LogicReader:
-        return LogicReader(self.types, scope, functions, self.problems, self.warnings)
+        return LogicReader(self.types, scope, functions, self.findings)
+
+
+def _required(root: Element, decision: str) -> list[Element]:
+    """What stands in the model for one decision: all but the decisions, functions and services it does not require."""
+    graph = list(root.all("decision", "businessKnowledgeModel", "decisionService"))
+    by_id = {child.get("id"): child for child in graph}
+    pending = [child for child in graph if decision in (child.get("name"), _variable_name(child))]
+    if not pending:
+        return root.children
+    wanted: set[int] = set()
+    while pending:
+        child = pending.pop()
+        if id(child) in wanted:
+            continue
+        wanted.add(id(child))
+        hrefs = (part.get("href").rpartition("#")[2] for part in _references(child))
+        pending += [by_id[href] for href in hrefs if href in by_id]
+    left_out = {id(child) for child in graph} - wanted
+    return [child for child in root.children if id(child) not in left_out]
+
+
+def _references(element: Element) -> Iterator[Element]:
+    for child in element.children:
+        if child.get("href"):
+            yield child
+        elif child.name.endswith("Requirement"):
+            yield from _references(child)
+
+
+def _variable_name(element: Element) -> str:
+    variable = element.first("variable")
+    return " ".join(variable.get("name").split()) if variable else ""
 
 
 def _extension(element: Element, name: str) -> str:

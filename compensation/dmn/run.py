@@ -5,86 +5,49 @@ from __future__ import annotations
 import datetime
 import decimal
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from compensation.dmn.model import Decision, Knowledge, Logic, Model, Types
-from compensation.feel import FeelType, NameType, Value, evaluate, fits, listing, passes, suggestion, write_tests
+from compensation.dmn.inputs import allows, checked_inputs
+from compensation.dmn.model import Decision, DecisionService, InputData, Knowledge, Logic, Model, Types
+from compensation.feel import FeelType, NameType, Value, evaluate, listing, suggestion
 from compensation.feel.builtins import equal
+from compensation.feel.effort import Effort, TooLongError
+from compensation.feel.kinds import converted
 from compensation.feel.temporal import write_duration, write_months, write_time
 from compensation.feel.values import (
+    Function,
     Months,
-    read_date,
-    read_date_time,
-    read_duration,
-    read_months,
-    read_time,
-    type_of,
+    Range,
     write_number,
     write_value,
 )
 from compensation.tables.table import Status, Table, evaluate_table
-from foundation.errors import InputError, NotFoundError
+from foundation.errors import NotFoundError
 
 _DECIMAL128 = decimal.Context(prec=34, rounding=decimal.ROUND_HALF_EVEN)
-_READERS: dict[FeelType, Callable[[str], Value]] = {
-    FeelType.DATE: read_date,
-    FeelType.TIME: read_time,
-    FeelType.DATE_TIME: read_date_time,
-    FeelType.DURATION: read_duration,
-    FeelType.MONTHS: read_months,
-}
 _MOST_ZEROS = 100
-_MAX_JSON = 1_000_000
+_MOST_SAID = 80
 
 
-def evaluate_decision(model: Model, name: str, inputs: Mapping[str, Value], notes: list[str] | None = None) -> Value:
+def evaluate_decision(model: Model, name: str, inputs: Mapping[str, Any], notes: list[str] | None = None) -> Value:
     """The result of a decision; inputs that are not given are null, and `notes` says what was null and why.
 
-    Several outputs come as a context, the results of several rules (R, O, C) as a list. Raises NotFoundError for an
-    unknown decision, InputError for an unknown input or a value outside its type or allowed values.
+    Inputs are values of the language (numbers as Fraction); int, Decimal and list are taken for what they mean.
+    The name may be that of a decision service. Several outputs come as a context, the results of several rules (R, O,
+    C) as a list. Raises NotFoundError for an unknown decision, InputError for an unknown input or a value outside its
+    type or allowed values.
     """
-    decision = model.find_decision(name)
+    decision, service = model.find_decision(name), model.find_service(name)
+    if decision is None and service is not None:
+        return _Run(model, {}, [] if notes is None else notes).asked(service, checked_inputs(model, inputs, service))
     if decision is None:
         known = [other.name for other in model.decisions]
         raise NotFoundError(
             "no such decision", where=model.name, value=name, accepted=suggestion(name, known) or listing(known)
         )
-    _check_inputs(model, inputs)
-    return _Run(model, inputs, [] if notes is None else notes).result(decision)
-
-
-def _check_inputs(model: Model, inputs: Mapping[str, Value]) -> None:
-    types = Types(model.items)
-    known = {one.name: one for one in model.inputs}
-    for name, value in inputs.items():
-        if name not in known:
-            accepted = suggestion(name, known) or listing(known)
-            raise InputError("the model has no such input", where=model.name, value=name, accepted=accepted)
-        allowed = types.allowed(known[name].type_ref)
-        kind = types.named(known[name].type_ref)
-        if not _is_of(kind, value):
-            raise InputError("not a value of this input", where=name, value=write_value(value), accepted=kind.type.said)
-        items = value if isinstance(value, tuple) else (value,)
-        if allowed is not None and not all(item is None or passes(allowed, item, {}) for item in items):
-            raise InputError(
-                "not an allowed value", where=name, value=write_value(value), accepted=write_tests(allowed)
-            )
-
-
-def _is_of(kind: NameType, value: Value) -> bool:
-    if value is None or kind.type is FeelType.UNKNOWN:
-        return True
-    if isinstance(value, tuple):
-        item = kind.item or NameType(FeelType.UNKNOWN)
-        return kind.type is FeelType.LIST and all(_is_of(item, one) for one in value)
-    if isinstance(value, Mapping):
-        fields = kind.fields or {}
-        return kind.type is FeelType.CONTEXT and all(
-            _is_of(fields.get(name, NameType(FeelType.UNKNOWN)), one) for name, one in value.items()
-        )
-    return fits(type_of(value), kind.type)
+    return _Run(model, checked_inputs(model, inputs), [] if notes is None else notes).result(decision)
 
 
 class _Run:
@@ -92,19 +55,54 @@ class _Run:
         self.model = model
         self.inputs = inputs
         self.notes = notes
+        self.types = Types(model.items)
         self.knowledge = {one.name: one for one in model.knowledge}
+        self.services = {one.name: one for one in model.services}
+        self.effort = Effort()
 
     def result(self, decision: Decision) -> Value:
         known: dict[str, Value] = {one.name: self.inputs.get(one.name) for one in self.model.inputs}
-        for needed in self.model.needed(decision):
-            value = self.logic(needed.logic, needed.name, known, needed.knowledge)
-            known[needed.name] = value
-            if isinstance(needed.logic, Table) and len(needed.logic.outputs) > 1:
-                known.update(_by_output(needed.name, needed.logic, value))
-        return known[decision.name]
+        return self.decided([decision], known)[decision.name]
+
+    def asked(self, service: DecisionService, given: Mapping[str, Value]) -> Value:
+        """What a service says of these inputs; those that are not given are null."""
+        try:
+            return self.function(service.name)(*(given.get(name) for name in service.inputs))
+        except TooLongError as error:
+            self.notes.append(str(error))
+            return None
+
+    def decided(self, wanted: list[Decision], given: Mapping[str, Value]) -> dict[str, Value]:
+        """What is given, and every decision behind those that are wanted; one that is given is not decided."""
+        known = dict(given)
+        for needed in dict.fromkeys(one.name for decision in wanted for one in self.model.needed(decision)):
+            decision = self.model.find_decision(needed)
+            if decision is None or needed in known:
+                continue
+            value = self.logic(decision.logic, needed, known, decision.knowledge)
+            known[needed] = self.as_type(value, self.declared(decision), needed)
+            if not allows(self.types, decision.type_ref, known[needed]):
+                self.notes.append(f"{_shortened(known[needed])} is no allowed value of {needed}")
+                known[needed] = None
+            if isinstance(decision.logic, Table) and len(decision.logic.outputs) > 1:
+                known.update(_by_output(needed, decision.logic, known[needed]))
+        return known
+
+    def declared(self, decision: Decision) -> NameType:
+        """The type that a decision's variable says; what a table with several outputs gives, these say themselves."""
+        kind = self.types.named(decision.type_ref)
+        several = isinstance(decision.logic, Table) and len(decision.logic.outputs) > 1
+        is_plain = kind.type not in (FeelType.CONTEXT, FeelType.LIST)
+        return NameType(FeelType.UNKNOWN) if several and is_plain else kind
+
+    def as_type(self, value: Value, kind: NameType, name: str) -> Value:
+        found, fits = converted(value, kind)
+        if not fits:
+            self.notes.append(f"{name} is {kind.type.said}, and {_shortened(value)} is none")
+        return found
 
     def logic(self, logic: Logic, name: str, values: Mapping[str, Value], knowledge: tuple[str, ...]) -> Value:
-        functions = {other: self.function(self.knowledge[other]) for other in knowledge}
+        functions = {other: self.function(other) for other in knowledge}
         if not isinstance(logic, Table):
             return evaluate(logic, values, self.notes, functions)
         found = evaluate_table(logic, values, self.notes, functions)
@@ -114,12 +112,42 @@ class _Run:
             return None
         return _as_one(logic, found.outputs)
 
-    def function(self, knowledge: Knowledge) -> Callable[..., Value]:
-        def called(*arguments: Value) -> Value:
-            values = dict(zip((one.name for one in knowledge.parameters), arguments, strict=True))
-            return self.logic(knowledge.logic, knowledge.name, values, knowledge.knowledge)
+    def function(self, name: str) -> Function:
+        """What the model defines under this name; it gives null when functions call one another without end."""
+        defined = self.knowledge.get(name) or self.services[name]
+        parameters = self.service_parameters(defined) if isinstance(defined, DecisionService) else defined.parameters
 
-        return called
+        def called(*arguments: Value) -> Value:
+            values: dict[str, Value] = {}
+            for one, argument in zip(parameters, arguments, strict=True):
+                values[one.name] = self.as_type(argument, self.types.named(one.type_ref), one.name)
+            return self.as_type(self.called(defined, values), self.types.result(defined.type_ref), name)
+
+        return Function(tuple(one.name for one in parameters), called)
+
+    def called(self, defined: Knowledge | DecisionService, values: Mapping[str, Value]) -> Value:
+        with self.effort.call():
+            if isinstance(defined, DecisionService):
+                return self.answer(defined, values)
+            return self.logic(defined.logic, defined.name, values, defined.knowledge)
+
+    def answer(self, service: DecisionService, values: Mapping[str, Value]) -> Value:
+        """What a service says: the one decision it answers, or a context of several."""
+        wanted = [one for one in self.model.decisions if one.name in service.outputs]
+        known = self.decided(wanted, {**dict.fromkeys(one.name for one in self.model.inputs), **values})
+        if len(service.outputs) == 1:
+            return known[service.outputs[0]]
+        return {name: known[name] for name in service.outputs}
+
+    def service_parameters(self, service: DecisionService) -> tuple[InputData, ...]:
+        known = {one.name: one for one in self.model.inputs}
+        known |= {one.name: InputData(one.name, one.type_ref) for one in self.model.decisions}
+        return tuple(known[name] for name in service.inputs)
+
+
+def _shortened(value: Value) -> str:
+    text = write_value(value)
+    return text if len(text) <= _MOST_SAID else f"{text[:_MOST_SAID]}..."
 
 
 def _as_one(table: Table, outputs: Mapping[str, Value]) -> Value:
@@ -144,56 +172,6 @@ def _by_output(name: str, table: Table, value: Value) -> dict[str, Value]:
 # --- JSON
 
 
-def inputs_from_json(model: Model, text: str) -> dict[str, Value]:
-    """The inputs of a JSON object: numbers exact, dates, times and durations as ISO 8601 text. Raises InputError."""
-    accepted = 'an object such as {"Age": 17, "Since": "2012-07-11"}'
-    if len(text) > _MAX_JSON:
-        raise InputError("the inputs are too long", where="--input", accepted=f"at most {_MAX_JSON} characters")
-    try:
-        given = json.loads(text, parse_float=_number, parse_int=_number, parse_constant=_number)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"not JSON: {error}", where="--input", accepted=accepted) from None
-    if not isinstance(given, dict):
-        raise InputError("not a JSON object", where="--input", accepted=accepted)
-    types = Types(model.items)
-    known = {one.name: one for one in model.inputs}
-    return {
-        name: from_json(value, types.named(known[name].type_ref), name) if name in known else None
-        for name, value in given.items()
-    }
-
-
-def _number(text: str) -> Fraction:
-    if len(text) > 60 or "n" in text.lower().replace("-infinity", "n"):
-        raise ValueError(f"{text[:20]} is no number that can be read")
-    mantissa, _, exponent = text.lower().partition("e")
-    if exponent and abs(int(exponent)) > 400:
-        raise ValueError(f"{text[:20]} is out of range")
-    return Fraction(mantissa) * Fraction(10) ** int(exponent or 0)
-
-
-def from_json(given: Any, kind: NameType, where: str) -> Value:
-    """A JSON value (numbers as Fraction) as a value of a type; raises InputError."""
-    if isinstance(given, list):
-        item = (kind.item if kind.type is FeelType.LIST else None) or NameType(FeelType.UNKNOWN)
-        return tuple(from_json(one, item, where) for one in given)
-    if isinstance(given, dict):
-        fields = kind.fields or {}
-        unknown = [name for name in given if kind.fields is not None and name not in fields]
-        if unknown:
-            raise InputError("no such entry", where=where, value=unknown[0], accepted=listing(fields))
-        return {
-            name: from_json(one, fields.get(name, NameType(FeelType.UNKNOWN)), f"{where}.{name}")
-            for name, one in given.items()
-        }
-    if isinstance(given, str) and kind.type in _READERS:
-        value = _READERS[kind.type](given)
-        if value is None:
-            raise InputError("not a value of this input", where=where, value=given, accepted=kind.type.said)
-        return value
-    return given  # type: ignore[no-any-return]  # JSON's other values are ours
-
-
 def to_json(value: Value) -> str:
     """A value as JSON: numbers in full when they end, else to the 34 digits of decimal128; the rest as text."""
     match value:
@@ -201,6 +179,8 @@ def to_json(value: Value) -> str:
             return json.dumps(value, ensure_ascii=False)
         case Fraction():
             return number_text(value)
+        case Range() | Function():
+            return json.dumps(write_value(value), ensure_ascii=False)
         case tuple():
             return f"[{', '.join(map(to_json, value))}]"
         case Mapping():

@@ -6,14 +6,16 @@ import html
 import re
 from collections.abc import Iterator
 
-from compensation.dmn.logic import AGGREGATIONS, HIT_POLICIES
-from compensation.dmn.model import MONEY, Decision, InputData, ItemType, Knowledge, Logic, Model
+from compensation.dmn.model import MONEY, Decision, DecisionService, InputData, ItemType, Knowledge, Logic, Model
 from compensation.dmn.reading import POLICY_NAMESPACE
+from compensation.dmn.texts import AGGREGATIONS, HIT_POLICIES
 from compensation.feel import FeelType, Node, UnaryTests, write_expression, write_tests
 from compensation.tables.table import HitPolicy, Output, Rule, Table
 from foundation.errors import InputError
 
 NAMESPACE = "https://www.omg.org/spec/DMN/20191111/MODEL/"
+# DMN 1.5 brought constraints on whole values, of lists above all.
+_WITH_CONSTRAINTS = "https://www.omg.org/spec/DMN/20230324/MODEL/"
 _WRITTEN_POLICIES = {
     **{policy: (name, "") for name, policy in HIT_POLICIES.items()},
     **{policy: ("COLLECT", name) for name, policy in AGGREGATIONS.items()},
@@ -30,14 +32,20 @@ def write_model(model: Model) -> str:
 class _Writer:
     def __init__(self, model: Model) -> None:
         self.model = model
-        named: list[InputData | Decision | Knowledge] = [*model.inputs, *model.decisions, *model.knowledge]
+        named: list[InputData | Decision | Knowledge | DecisionService] = [
+            *model.inputs,
+            *model.decisions,
+            *model.knowledge,
+            *model.services,
+        ]
         self.ids = {one.name: f"{_kind(one)}_{number}" for number, one in enumerate(named, 1)}
 
     def lines(self) -> Iterator[str]:
         model = self.model
         yield '<?xml version="1.0" encoding="UTF-8"?>'
         about = _attributes(id="model", name=model.name, namespace=model.namespace)
-        yield f'<definitions xmlns="{NAMESPACE}" xmlns:policy="{POLICY_NAMESPACE}"{about}>'
+        namespace = _WITH_CONSTRAINTS if _constrained(model.items) else NAMESPACE
+        yield f'<definitions xmlns="{namespace}" xmlns:policy="{POLICY_NAMESPACE}"{about}>'
         if model.policy:
             yield "  <extensionElements>"
             yield f"    <policy:policy>{_text(model.policy)}</policy:policy>"
@@ -52,10 +60,12 @@ class _Writer:
             yield from _indent(self.function(knowledge))
         for decision in model.decisions:
             yield from _indent(self.decision(decision))
+        for service in model.services:
+            yield from _indent(self.service(service))
         yield "</definitions>"
 
     def decision(self, decision: Decision) -> Iterator[str]:
-        yield f"<decision{_attributes(id=self.ids[decision.name], name=decision.name)}>"
+        yield f"<decision{_attributes(id=self.ids[decision.name], name=decision.title or decision.name)}>"
         if decision.meaning:
             yield f"  <description>{_text(decision.meaning)}</description>"
         if decision.explained:
@@ -84,14 +94,30 @@ class _Writer:
             yield from _indent(self.requirement("knowledgeRequirement", "requiredKnowledge", name))
         yield "</businessKnowledgeModel>"
 
+    def service(self, service: DecisionService) -> Iterator[str]:
+        yield f"<decisionService{_attributes(id=self.ids[service.name], name=service.name)}>"
+        yield f"  {_variable(service.name, service.type_ref)}"
+        inputs = {one.name for one in self.model.inputs}
+        given = [("inputData" if name in inputs else "inputDecision", name) for name in service.inputs]
+        answers = [("outputDecision", name) for name in service.outputs]
+        inner = [("encapsulatedDecision", name) for name in service.inner]
+        # The standard's order; the inputs come before the decisions that are given.
+        for kind, name in (*answers, *inner, *sorted(given, key=lambda one: one[0] == "inputData")):
+            yield f'  <{kind} href="#{self.ids[name]}"/>'
+        yield "</decisionService>"
+
     def requirement(self, kind: str, target: str, name: str) -> Iterator[str]:
         yield f"<{kind}>"
         yield f'  <{target} href="#{self.ids[name]}"/>'
         yield f"</{kind}>"
 
 
-def _kind(one: InputData | Decision | Knowledge) -> str:
-    return {InputData: "input", Decision: "decision", Knowledge: "function"}[type(one)]
+def _constrained(items: tuple[ItemType, ...]) -> bool:
+    return any(item.constraint is not None or _constrained(item.components) for item in items)
+
+
+def _kind(one: InputData | Decision | Knowledge | DecisionService) -> str:
+    return {InputData: "input", Decision: "decision", Knowledge: "function", DecisionService: "service"}[type(one)]
 
 
 def _item(tag: str, item: ItemType) -> Iterator[str]:
@@ -101,8 +127,15 @@ def _item(tag: str, item: ItemType) -> Iterator[str]:
         yield f"  <typeRef>{_text(item.base)}</typeRef>"
     if item.allowed is not None:
         yield from _indent(_values("allowedValues", item.allowed))
+    if item.constraint is not None:
+        yield from _indent(_values("typeConstraint", item.constraint))
     for component in item.components:
         yield from _indent(_item("itemComponent", component))
+    if item.takes is not None:
+        yield f"  <functionItem{_attributes(outputTypeRef=item.gives)}>"
+        for one in item.takes:
+            yield f"    <parameters{_attributes(name=one.name, typeRef=one.type_ref)}/>"
+        yield "  </functionItem>"
     yield f"</{tag}>"
 
 

@@ -14,7 +14,8 @@ from compensation.feel.exactness import is_exact_money
 from compensation.feel.lexer import KEYWORDS
 from compensation.feel.nodes import Literal, Name, Node, UnaryTests, names
 from compensation.feel.parser import parse_expression, parse_tests
-from compensation.feel.scope import NameType, Scope, fits
+from compensation.feel.scope import ModelOnlyError, NameType, Scope, fits
+from compensation.feel.stream import ModelWords
 from compensation.feel.values import NAMED_TYPES, FeelType, Value
 from compensation.feel.write import write_expression, write_tests
 
@@ -25,6 +26,8 @@ __all__ = [
     "FeelType",
     "Functions",
     "Literal",
+    "ModelOnlyError",
+    "ModelWords",
     "Name",
     "NameType",
     "Node",

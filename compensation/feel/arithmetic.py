@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from compensation.feel.builtins import MAX_TEXT, equal, median
+from compensation.feel.builtins import MAX_DECIMALS, MAX_TEXT, equal, median
 from compensation.feel.functions import NULL_TOLERANT, SIGNATURES, round_number
+from compensation.feel.model_functions import MODEL_NULL_TOLERANT, MODEL_SIGNATURES
 from compensation.feel.patterns import PatternError
 from compensation.feel.temporal import Months, add_months, add_to_time, time_between
-from compensation.feel.values import FeelType, Value, type_of, weight
+from compensation.feel.values import FeelType, Range, Value, type_of, weight
 
 __all__ = ["OPERATIONS", "ORDERED", "add_up", "aggregate", "arithmetic", "both", "call", "equal", "ordered"]
 
@@ -31,6 +32,7 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_NULL_TOLERANT = NULL_TOLERANT | MODEL_NULL_TOLERANT
 _N, _S, _T, _M = FeelType.NUMBER, FeelType.STRING, FeelType.DURATION, FeelType.MONTHS
 _D, _DT, _TIME = FeelType.DATE, FeelType.DATE_TIME, FeelType.TIME
 ORDERED = frozenset({_N, FeelType.MONEY, _S, _D, _DT, _TIME, _T, _M})
@@ -191,20 +193,28 @@ def aggregate(function: str, items: list[Value], note: Note) -> Value:
 
 def call(function: str, arguments: list[Value], note: Note) -> Value:
     """A built-in function on values; null when one is null or not of its type, which `note` is told."""
-    signature = SIGNATURES[function]
+    plain = SIGNATURES.get(function)
+    # A policy's function with more arguments than policies give it is the one that models know.
+    signature = plain if plain and plain.takes_many(len(arguments)) else MODEL_SIGNATURES.get(function)
+    if signature is None or not signature.takes_many(len(arguments)):
+        note(f"{function} cannot take {len(arguments)} arguments")
+        return None
     if signature.run is None:
         number, scale = (*arguments, None)[:2]
         if signature.least == 2 and isinstance(number, Fraction) and isinstance(scale, Fraction):
-            return round_number(function, number, int(scale))
+            return round_number(function, number, int(scale)) if abs(scale) <= MAX_DECIMALS else None
         if signature.least == 2:
             return None
         items = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], tuple) else arguments
         return aggregate(function, list(items), note)
     takes = (*signature.takes, *[signature.takes[-1]] * len(arguments))
-    for value, wanted in zip(arguments, takes, strict=False):
-        if value is None and (function not in NULL_TOLERANT or wanted is not FeelType.UNKNOWN):
+    for place, (value, wanted) in enumerate(zip(arguments, takes, strict=False)):
+        if value is None and not (function in _NULL_TOLERANT and wanted is FeelType.UNKNOWN):
             return None
-        if wanted is not FeelType.UNKNOWN and type_of(value) is not wanted:
+        if wanted is FeelType.UNKNOWN or type_of(value) is wanted:
+            continue
+        arguments[place] = _single(value, wanted)
+        if type_of(arguments[place]) is not wanted:
             note(f"{function} cannot take a {type_of(value)}")
             return None
     try:
@@ -214,6 +224,13 @@ def call(function: str, arguments: list[Value], note: Note) -> Value:
     except PatternError as reason:
         note(str(reason))
     return None
+
+
+def _single(value: Value, wanted: FeelType) -> Value:
+    """A list of one item is that item where no list is taken, and a value the list of it where one is."""
+    if wanted is FeelType.LIST:
+        return (value,)
+    return value[0] if isinstance(value, tuple) and len(value) == 1 else value
 
 
 def within_limits(value: Any, note: Note) -> Value:
@@ -245,7 +262,7 @@ def property_of(value: Value, name: str, note: Note) -> Value:
         note(f'a {type_of(value)} has no "{name}"')
         return None
     found = part(value)
-    return Fraction(found) if isinstance(found, int) else found
+    return Fraction(found) if isinstance(found, int) and not isinstance(found, bool) else found
 
 
 def _signed(span: datetime.timedelta, part: int) -> int:
@@ -279,6 +296,12 @@ _OF_MONTHS: dict[str, Callable[[Any], Any]] = {
     "years": lambda m: int(Fraction(m.months, 12)),
     "months": lambda m: m.months - 12 * int(Fraction(m.months, 12)),
 }
+_OF_RANGE: dict[str, Callable[[Range], Any]] = {
+    "start": lambda r: r.low,
+    "end": lambda r: r.high,
+    "start included": lambda r: r.low_closed,
+    "end included": lambda r: r.high_closed,
+}
 _PARTS: dict[tuple[FeelType, str], Callable[[Any], Any]] = {
     (kind, name): part
     for kind, parts in (
@@ -287,6 +310,7 @@ _PARTS: dict[tuple[FeelType, str], Callable[[Any], Any]] = {
         (_DT, _OF_DATE | _OF_TIME),
         (_T, _OF_SPAN),
         (_M, _OF_MONTHS),
+        (FeelType.RANGE, _OF_RANGE),
     )
     for name, part in parts.items()
 }

@@ -7,7 +7,17 @@ import contextlib
 from collections.abc import Iterator, Sized
 
 from compensation.feel.lexer import Kind, Token
-from compensation.feel.nodes import ContextOf, Filter, For, Interval, ListOf, Node, Quantified
+from compensation.feel.nodes import (
+    PARTIAL,
+    ContextOf,
+    Filter,
+    For,
+    Interval,
+    ListOf,
+    Literal,
+    Node,
+    Quantified,
+)
 from compensation.feel.stream import Stream, found_text
 
 
@@ -50,7 +60,9 @@ class Brackets(Stream, abc.ABC):
         start = self.advance()
         iterators = self.iterators()
         self.expect("return")
+        self.own.append(PARTIAL)
         result = self.expression()
+        self.own.pop()
         self.forget(iterators)
         return For(iterators, result, at=start.at)
 
@@ -117,22 +129,28 @@ class Brackets(Stream, abc.ABC):
     def context(self) -> Node:
         start = self.advance()
         entries: dict[str, Node] = {}
+        twice = False
         while not self.at("}"):
             key = self.token
             if key.kind not in (Kind.NAME, Kind.STRING) or not self.at(":", ahead=1):
                 raise self.error(f"expected a name and a colon but found {found_text(key)}", "{name: value, ...}")
-            if key.text in entries:
+            twice = twice or key.text in entries
+            if twice and self.model is None:
                 raise self.error(f'"{key.text}" stands twice', "each name once")
             self.advance()
             self.advance()
             with self.filters():
-                entries[key.text] = self.expression()
-            self.own.append(key.text)
+                value = self.expression()
+            if key.text not in entries:
+                self.own.append(key.text)
+            entries[key.text] = value
             if not self.at(","):
                 break
             self.advance()
         self.expect("}")
         self.forget(entries)
+        if twice:
+            return Literal(None, at=start.at)
         return ContextOf(tuple(entries.items()), at=start.at)
 
     def open_interval(self) -> Node:

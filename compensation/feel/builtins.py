@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import datetime
 import re
-from calendar import isleap, monthrange
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Context, Decimal
 from fractions import Fraction
 from math import ceil, floor, isqrt
 from typing import Any
 
 from compensation.feel.patterns import PatternError, compiled, replacement
-from compensation.feel.temporal import Months, months_between, read_date, read_date_time, read_span, read_time
+from compensation.feel.temporal import Months
 from compensation.feel.values import FeelType, Value, read_number, type_of, write_number, write_value
 
 MAX_TEXT = 100_000
+# More decimals than decimal128 has need no rounding.
+MAX_DECIMALS = 6_176
+_ZERO = Fraction(0)
 _DIGITS = Context(prec=34)
 _MOST_NESTED = 500
 _UNORDERED = (FeelType.BOOLEAN, FeelType.NULL, FeelType.LIST, FeelType.CONTEXT)
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June", "July"),
-    *("August", "September", "October", "November", "December"),
-)
 
 
 def equal(left: Value, right: Value) -> bool:
@@ -40,12 +37,21 @@ def equal(left: Value, right: Value) -> bool:
 # --- numbers
 
 
-def floor_of(number: Fraction) -> Fraction:
-    return Fraction(floor(number))
+def floor_of(number: Fraction, scale: Fraction = _ZERO) -> Fraction | None:
+    return _whole(floor, number, scale)
 
 
-def ceiling_of(number: Fraction) -> Fraction:
-    return Fraction(ceil(number))
+def ceiling_of(number: Fraction, scale: Fraction = _ZERO) -> Fraction | None:
+    return _whole(ceil, number, scale)
+
+
+def _whole(rounded: Callable[[Fraction], int], number: Fraction, scale: Fraction) -> Fraction | None:
+    if not scale:
+        return Fraction(rounded(number))
+    if abs(scale) > MAX_DECIMALS:
+        return None
+    unit = Fraction(10) ** int(scale)
+    return rounded(number * unit) / unit
 
 
 def magnitude(value: Value) -> Value:
@@ -81,8 +87,14 @@ def even(number: Fraction) -> bool | None:
     return number.numerator % 2 == 0 if number.denominator == 1 else None
 
 
-def number(text: str) -> Fraction | None:
-    return read_number(text.strip())
+def number(text: str, grouping: Value = None, point: Value = None) -> Fraction | None:
+    """A text's number; `grouping` parts its thousands (space, comma or dot), `point` its decimals (dot or comma)."""
+    if grouping not in (None, " ", ",", ".") or point not in (None, ".", ",") or grouping == (point or "."):
+        return None
+    plain = text.strip() if grouping is None else text.replace(str(grouping), "")
+    if point == ",":
+        plain = plain.replace(".", "?").replace(",", ".")
+    return read_number(plain)
 
 
 def median(items: Sequence[Fraction]) -> Fraction:
@@ -267,95 +279,3 @@ def _place(items: Sequence[Value], place: Fraction) -> int | None:
     if place.denominator != 1 or place == 0 or abs(place) > len(items):
         return None
     return int(place) - 1 if place > 0 else len(items) + int(place)
-
-
-# --- dates and times
-
-
-def date(value: Value, month: Fraction | None = None, day: Fraction | None = None) -> Any:
-    match value:
-        case str() if month is None:
-            return read_date(value)
-        case datetime.datetime() if month is None:
-            return value.date()
-        case datetime.date() if month is None:
-            return value
-        case Fraction() if month is not None and day is not None:
-            return _built(datetime.date, value, month, day)
-    return None
-
-
-def time(value: Value, minute: Fraction | None = None, second: Fraction | None = None) -> Any:
-    match value:
-        case str() if minute is None:
-            return read_time(value)
-        case datetime.datetime() if minute is None:
-            return value.timetz()
-        case datetime.time() if minute is None:
-            return value
-        case Fraction() if minute is not None and second is not None:
-            return _built(datetime.time, value, minute, second)
-    return None
-
-
-def _built(make: Any, *parts: Fraction) -> Any:
-    if any(part.denominator != 1 for part in parts):
-        return None
-    try:
-        return make(*map(int, parts))
-    except ValueError:
-        return None
-
-
-def date_and_time(value: Value, time_of_day: datetime.time | None = None) -> datetime.datetime | None:
-    if isinstance(value, str) and time_of_day is None:
-        return read_date_time(value)
-    if isinstance(value, datetime.date) and time_of_day is not None:
-        return datetime.datetime.combine(value, time_of_day)
-    return None
-
-
-def duration(text: str) -> datetime.timedelta | Months | None:
-    return read_span(text)
-
-
-def months_from(start: Value, end: Value) -> Months | None:
-    is_dated = isinstance(start, datetime.date) and isinstance(end, datetime.date)
-    return months_between(_day(start), _day(end)) if is_dated else None
-
-
-def _day(value: Any) -> datetime.date:
-    return value.date() if isinstance(value, datetime.datetime) else value
-
-
-def day_of_year(value: Value) -> Fraction | None:
-    return Fraction(value.timetuple().tm_yday) if isinstance(value, datetime.date) else None
-
-
-def day_of_week(value: Value) -> str | None:
-    return _DAYS[value.weekday()] if isinstance(value, datetime.date) else None
-
-
-def month_of_year(value: Value) -> str | None:
-    return _MONTHS[value.month - 1] if isinstance(value, datetime.date) else None
-
-
-def week_of_year(value: Value) -> Fraction | None:
-    return Fraction(value.isocalendar().week) if isinstance(value, datetime.date) else None
-
-
-def days_in_month(value: Value) -> Fraction | None:
-    return Fraction(monthrange(value.year, value.month)[1]) if isinstance(value, datetime.date) else None
-
-
-def days_in_year(value: Value) -> Fraction | None:
-    return Fraction(366 if isleap(value.year) else 365) if isinstance(value, datetime.date) else None
-
-
-def days_between(start: Value, end: Value) -> Fraction | None:
-    is_dated = isinstance(start, datetime.date) and isinstance(end, datetime.date)
-    return Fraction((_day(end) - _day(start)).days) if is_dated else None
-
-
-def start_of_month(value: Value) -> datetime.date | None:
-    return _day(value).replace(day=1) if isinstance(value, datetime.date) else None

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from compensation.feel.arithmetic import ORDERED, ordered
+from compensation.feel.check_calls import CallChecker
 from compensation.feel.combining import ARITHMETIC
 from compensation.feel.errors import FeelError, Position, listing, suggestion
 from compensation.feel.functions import (
-    AGGREGATES,
-    EXTREMES,
-    KEEPING,
-    MAX_SCALE,
     PROPERTIES,
-    ROUNDINGS,
     SAME_ITEMS,
-    SIGNATURES,
 )
 from compensation.feel.nodes import (
     ITEM,
+    PARTIAL,
     SUBJECT,
     Between,
     Binary,
@@ -28,10 +22,13 @@ from compensation.feel.nodes import (
     Equals,
     Filter,
     For,
+    FunctionOf,
     Holds,
     If,
     In,
+    InstanceOf,
     Interval,
+    Invoke,
     ListOf,
     Literal,
     Name,
@@ -43,16 +40,18 @@ from compensation.feel.nodes import (
     Test,
     UnaryTests,
     Within,
+    reads,
 )
 from compensation.feel.parser import COMPARISONS
-from compensation.feel.patterns import PATTERN_FORM, PATTERNED, PatternError, compiled
 from compensation.feel.scope import NameType, Scope, alike, fits, unknown_name
 from compensation.feel.units import test_units, unit_errors
 from compensation.feel.values import FeelType, Value, type_of, write_value
 
 _N, _M, _T, _MONTHS = FeelType.NUMBER, FeelType.MONEY, FeelType.DURATION, FeelType.MONTHS
 _SPAN_OR_NUMBER = 'two durations such as total loss > duration("PT24H"), or two numbers such as hours lost > 24'
-_SPANS = frozenset({_T, _MONTHS, FeelType.NULL, FeelType.UNKNOWN})
+
+# What the results of a `for` before one are; a fact of that name is another thing.
+_PARTIAL = NameType(FeelType.LIST)
 
 
 def check_expression(node: Node, scope: Scope) -> tuple[FeelType, list[FeelError]]:
@@ -86,14 +85,9 @@ def check_allowed(node: Node, allowed: tuple[Value, ...] | None) -> list[FeelErr
     return checker.errors
 
 
-class _Checker:
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
-        self.errors: list[FeelError] = []
-
-    def problem(self, what: str, at: Position, accepted: str = "") -> FeelType:
-        self.errors.append(FeelError(what, at, accepted))
-        return FeelType.UNKNOWN
+class _Checker(CallChecker):
+    def within(self, scope: Scope) -> _Checker:
+        return _Checker(scope)
 
     def type(self, node: Node) -> FeelType:
         match node:
@@ -117,6 +111,13 @@ class _Checker:
                 return FeelType.BOOLEAN
             case Call(function, arguments):
                 return self.call(function, arguments, node.at)
+            case Invoke(function, arguments):
+                return self.invocation(function, arguments, node.at)
+            case FunctionOf():
+                return self.function(node)
+            case InstanceOf(value):
+                self.type(value)
+                return FeelType.BOOLEAN
             case Quantified(iterators, condition):
                 inner = self.inside(iterators)
                 inner.wants(condition, FeelType.BOOLEAN)
@@ -124,8 +125,10 @@ class _Checker:
                 return FeelType.BOOLEAN
             case ListOf() | Path() | ContextOf() | For() | Filter():
                 return self.shape(node).type
-            case Interval():
-                return self.problem("an interval can only be tested against", node.at, "x in [1..5]")
+            case Interval(low, high):
+                self.comparison("<=", low, high, node.at)
+                self.only_in_models("an interval can only be tested against", node.at, "x in [1..5]")
+                return FeelType.RANGE
 
     def shape(self, node: Node) -> NameType:
         """The type of an expression with what is known of its entries or items."""
@@ -150,6 +153,9 @@ class _Checker:
                 return NameType(self.type(node), item=_Checker(self.scope).shape(arguments[0]).item)
             case For(iterators, result):
                 within = self.inside(iterators)
+                if self.scope.get(PARTIAL, _PARTIAL) is not _PARTIAL and reads(result, PARTIAL):
+                    self.problem(f'"{PARTIAL}" is a name already', node.at, "another name for what it is outside")
+                within.scope = {**within.scope, PARTIAL: _PARTIAL}
                 item = within.shape(result)
                 self.errors += within.errors
                 return NameType(FeelType.LIST, item=item)
@@ -170,11 +176,13 @@ class _Checker:
     def items_of(self, domain: Node) -> NameType:
         """What is known of each item that is gone through."""
         if isinstance(domain, Interval):
+            if self.type(domain.low) is self.type(domain.high) is FeelType.DATE:
+                return NameType(FeelType.DATE)
             self.wants(domain.low, FeelType.NUMBER)
             self.wants(domain.high, FeelType.NUMBER)
             return NameType(FeelType.NUMBER)
         listed = self.shape(domain)
-        if listed.type not in (FeelType.LIST, FeelType.UNKNOWN, FeelType.NULL):
+        if listed.type not in (FeelType.LIST, FeelType.RANGE, FeelType.UNKNOWN, FeelType.NULL):
             self.problem(f"this is {listed.type.said}, but a list is needed", domain.at, "a list, or 1..3")
         return listed.item or NameType(FeelType.UNKNOWN)
 
@@ -207,7 +215,10 @@ class _Checker:
         return (fields or {}).get(name, NameType(FeelType.UNKNOWN))
 
     def name(self, name: str, at: Position) -> FeelType:
-        if name in self.scope and self.scope[name].takes is None:
+        if name in self.scope and self.scope[name].takes is not None:
+            self.only_in_models(f"{name} is a function, and functions are no values", at, f"{name}(...)")
+            return FeelType.FUNCTION
+        if name in self.scope:
             return self.scope[name].type
         self.errors.append(unknown_name(name, self.scope, at))
         return FeelType.UNKNOWN
@@ -279,71 +290,6 @@ class _Checker:
                 result = actual
         return result
 
-    def call(self, function: str, arguments: tuple[Node, ...], at: Position) -> FeelType:
-        defined = self.scope.get(function)
-        if defined is not None and defined.takes is not None:
-            return self.defined_call(function, defined, arguments, at)
-        if function in ROUNDINGS:
-            return self.rounding(function, arguments)
-        if function in AGGREGATES:
-            return self.aggregate(function, arguments, at)
-        signature = SIGNATURES[function]
-        kinds = [self.type(argument) for argument in arguments]
-        takes = (*signature.takes, *[signature.takes[-1]] * len(arguments))
-        for argument, actual, wanted in zip(arguments, kinds, takes, strict=False):
-            is_number = wanted is FeelType.NUMBER and actual.is_numeric
-            if not (fits(actual, wanted) or is_number or (wanted is FeelType.LIST and actual is FeelType.UNKNOWN)):
-                self.problem(f"{function} needs {wanted.said}, not {actual.said}", argument.at, signature.written)
-        if function == "abs" and not (kinds[0].is_numeric or kinds[0] in _SPANS):
-            return self.problem(f"abs needs a number, not {kinds[0].said}", arguments[0].at, signature.written)
-        self.patterns(function, arguments)
-        return kinds[0] if function in KEEPING else signature.gives
-
-    def patterns(self, function: str, arguments: tuple[Node, ...]) -> None:
-        """A pattern that is written out is read when it is saved, not when it is first used."""
-        written = [node.value if isinstance(node, Literal) else None for node in arguments]
-        if function not in PATTERNED or len(written) < 2 or not isinstance(written[1], str):
-            return
-        flags = written[-1] if len(written) > 2 and len(written) == SIGNATURES[function].most else ""
-        try:
-            compiled(written[1], flags if isinstance(flags, str) else "")
-        except PatternError as error:
-            self.problem(str(error), arguments[1].at, PATTERN_FORM)
-
-    def defined_call(self, function: str, defined: NameType, arguments: tuple[Node, ...], at: Position) -> FeelType:
-        for argument in arguments:
-            self.type(argument)
-        if len(arguments) != defined.takes:
-            self.problem(f"{function} cannot take {len(arguments)} arguments", at, f"{defined.takes} arguments")
-        return defined.type
-
-    def aggregate(self, function: str, arguments: tuple[Node, ...], at: Position) -> FeelType:
-        items = arguments[0].items if len(arguments) == 1 and isinstance(arguments[0], ListOf) else arguments
-        result = self.common(items)
-        if result is FeelType.LIST:
-            item = self.shape(arguments[0]).item
-            result = item.type if item else FeelType.UNKNOWN
-        if function == "count":
-            return FeelType.NUMBER
-        if function in EXTREMES:
-            takes = ORDERED
-        else:
-            takes = frozenset({_N, _M, _T, _MONTHS} if function in ("sum", "mean") else {_N, _M})
-        if result not in takes | {FeelType.UNKNOWN, FeelType.NULL}:
-            return self.problem(f"{function} cannot take {result.said}", at, SIGNATURES[function].written)
-        return result
-
-    def rounding(self, function: str, arguments: tuple[Node, ...]) -> FeelType:
-        number, scale = arguments
-        actual = self.type(number)
-        if not fits(actual, FeelType.MONEY):
-            self.problem(f"{function} needs a number, not {actual.said}", number.at, SIGNATURES[function].written)
-        value = scale.value if isinstance(scale, Literal) else None
-        if not isinstance(value, Fraction) or value.denominator != 1 or value > MAX_SCALE:
-            what = "the number of decimals must be written out"
-            self.problem(what, scale.at, f"a whole number from 0 to {MAX_SCALE}")
-        return FeelType.MONEY if actual is FeelType.MONEY else FeelType.NUMBER
-
     # --- unary tests
 
     def tests(self, tests: UnaryTests, subject: FeelType, allowed: tuple[Value, ...] | None) -> None:
@@ -367,7 +313,8 @@ class _Checker:
 
     def against(self, operand: Node, subject: FeelType, *, by_order: bool) -> None:
         actual = self.type(operand)
-        if not by_order and (actual is FeelType.NULL or (actual is FeelType.LIST and not isinstance(operand, ListOf))):
+        holds_many = actual is FeelType.RANGE or (actual is FeelType.LIST and not isinstance(operand, ListOf))
+        if not by_order and (actual is FeelType.NULL or holds_many):
             return
         if not alike(actual, subject):
             self.problem(f"the input is {subject.said}, but this test is {actual.said}", operand.at, f"{subject.said}")

@@ -7,9 +7,12 @@ from fractions import Fraction
 from typing import Any
 
 from compensation.feel import arithmetic as ops
+from compensation.feel import kinds, ranges
 from compensation.feel.arithmetic import both, equal, ordered
+from compensation.feel.effort import MAX_STEPS, Effort, TooLongError
 from compensation.feel.nodes import (
     ITEM,
+    PARTIAL,
     SUBJECT,
     Between,
     Binary,
@@ -19,10 +22,13 @@ from compensation.feel.nodes import (
     Equals,
     Filter,
     For,
+    FunctionOf,
     Holds,
     If,
     In,
+    InstanceOf,
     Interval,
+    Invoke,
     ListOf,
     Literal,
     Name,
@@ -36,14 +42,12 @@ from compensation.feel.nodes import (
     Within,
     reads,
 )
-from compensation.feel.values import Value, write_number
+from compensation.feel.values import FeelType, Function, Range, Value, type_of, weight, write_number
 
 Values = Mapping[str, Value]
 # What a model defines beside the built-in functions: values in, value out.
-Functions = Mapping[str, Callable[..., Value]]
+Functions = Mapping[str, Function]
 
-# Bounds what one expression goes through, so that lists of lists cannot hang whoever evaluates it.
-MAX_STEPS = ops.MAX_ITEMS
 _COMPARISONS = frozenset({"<", "<=", ">", ">="})
 
 
@@ -51,9 +55,16 @@ def evaluate(node: Node, values: Values, notes: list[str] | None = None, functio
     """The value of a checked expression; `notes` gathers what was null or could not be computed, for a reason.
 
     Null follows FEEL: arithmetic and order with null is null, `=` with null is a plain yes or no, `and`/`or` are
-    three-valued. Raises KeyError for a name without a value: checking finds those before.
+    three-valued. `functions` are those of a decision model: where they are given, be it none, `=` on values of two
+    types is null as in the standard, and not false as in a policy, whose types are checked before. Raises KeyError for
+    a name without a value: checking finds those before.
     """
-    return _Interpreter(values, [] if notes is None else notes, functions or {}).value(node)
+    interpreter = _Interpreter(values, [] if notes is None else notes, functions)
+    try:
+        return interpreter.value(node)
+    except (TooLongError, RecursionError) as error:
+        interpreter.note(str(error))
+        return None
 
 
 def passes(
@@ -64,12 +75,17 @@ def passes(
     functions: Functions | None = None,
 ) -> bool:
     """Whether a cell accepts the input `subject`: on null only `-`, `null`, `not(...)` and a condition on `?` can."""
-    return _Interpreter(values, [] if notes is None else notes, functions or {}).passes(tests, subject)
+    interpreter = _Interpreter(values, [] if notes is None else notes, functions)
+    try:
+        return interpreter.passes(tests, subject)
+    except (TooLongError, RecursionError) as error:
+        interpreter.note(str(error))
+        return False
 
 
 def aggregated(function: str, items: list[Value], notes: list[str] | None = None) -> Value:
     """`sum`, `min`, `max` or `count` of values of one type; null when there are none (count: 0) or any is null."""
-    return ops.aggregate(function, items, _Interpreter({}, [] if notes is None else notes, {}).note)
+    return ops.aggregate(function, items, _Interpreter({}, [] if notes is None else notes, None).note)
 
 
 def add_up(items: list[Value], notes: list[str] | None = None) -> Value:
@@ -77,26 +93,28 @@ def add_up(items: list[Value], notes: list[str] | None = None) -> Value:
     return aggregated("sum", items, notes)
 
 
-class _TooLongError(Exception):
-    """One expression goes through more items than it may."""
-
-
-class _NoListError(Exception):
-    """What is gone through is neither a list nor whole numbers from one to another."""
-
-
 class _Interpreter:
-    """`steps` counts the items gone through, together with the interpreters within."""
+    """`effort` is shared with the interpreters within; most expressions make none, and cells are many."""
 
-    def __init__(self, values: Values, notes: list[str], functions: Functions, steps: list[int] | None = None) -> None:
+    def __init__(
+        self, values: Values, notes: list[str], functions: Functions | None, effort: Effort | None = None
+    ) -> None:
         self.values = values
         self.notes = notes
-        self.functions = functions
-        self.steps = [0] if steps is None else steps
+        self.in_model = functions is not None
+        self.functions = functions or {}
+        self._effort = effort
+
+    @property
+    def effort(self) -> Effort:
+        if self._effort is None:
+            self._effort = Effort()
+        return self._effort
 
     def knowing(self, more: Values) -> _Interpreter:
         """An interpreter that knows more names."""
-        return _Interpreter({**self.values, **more}, self.notes, self.functions, self.steps)
+        functions = self.functions if self.in_model else None
+        return _Interpreter({**self.values, **more}, self.notes, functions, self.effort)
 
     def note(self, text: str) -> None:
         if text not in self.notes:
@@ -109,7 +127,12 @@ class _Interpreter:
         return node.value
 
     def name(self, node: Name) -> Value:
-        value = self.values[node.name]
+        try:
+            value = self.values[node.name]
+        except KeyError:
+            if node.name in self.functions:
+                return self.functions[node.name]
+            raise
         if value is None and node.name != SUBJECT:
             self.note(f"{node.name} is not known (null)")
         return value
@@ -138,19 +161,69 @@ class _Interpreter:
             return both(first, second)
         if symbol == "or":
             return ops.either(first, second)
-        if symbol == "=":
-            return equal(first, second)
-        if symbol == "!=":
-            return not equal(first, second)
+        if symbol in ("=", "!="):
+            if self.in_model and not self.comparable(first, second):
+                return None
+            return equal(first, second) is (symbol == "=")
         if symbol in _COMPARISONS:
             return ordered(symbol, first, second)
         return ops.arithmetic(symbol, first, second, self.note)
 
+    def comparable(self, first: Value, second: Value) -> bool:
+        """Whether the standard compares two values: those of different types it does not."""
+        kinds_of = (type_of(first), type_of(second))
+        if FeelType.NULL in kinds_of or kinds_of[0] is kinds_of[1]:
+            return True
+        self.note(f"{kinds_of[0].said} cannot be compared with {kinds_of[1].said}")
+        return False
+
     def call(self, node: Call) -> Value:
         arguments = [self.value(argument) for argument in node.arguments]
+        if node.named:
+            self.note(f"{node.function} has no parameters {', '.join(node.named)}")
+            return None
         if node.function in self.functions:
-            return self.functions[node.function](*arguments)
+            return self.called(self.functions[node.function], arguments)
         return ops.call(node.function, arguments, self.note)
+
+    # --- functions as values
+
+    def invoked(self, node: Invoke) -> Value:
+        function = self.value(node.function)
+        arguments = [self.value(argument) for argument in node.arguments]
+        if not isinstance(function, Function):
+            self.note("what is called is no function")
+            return None
+        if node.named:
+            by_name = dict(zip(node.named, arguments, strict=True))
+            if not by_name.keys() <= set(function.parameters):
+                self.note(f"the function has no parameters {', '.join(node.named)}")
+                return None
+            arguments = [by_name.get(name) for name in function.parameters]
+        return self.called(function, arguments)
+
+    def called(self, function: Function, arguments: list[Value]) -> Value:
+        if len(arguments) != len(function.parameters):
+            self.note(f"a function of {len(function.parameters)} arguments cannot take {len(arguments)}")
+        return function(*arguments)
+
+    def function_of(self, node: FunctionOf) -> Value:
+        """A function that knows the names around it; what goes too deep or on too long is null."""
+        names = tuple(parameter.name for parameter in node.parameters)
+
+        def run(*arguments: Value) -> Value:
+            known: dict[str, Value] = {}
+            for parameter, argument in zip(node.parameters, arguments, strict=True):
+                known[parameter.name], fits = kinds.converted(argument, parameter.kind)
+                if not fits:
+                    self.note(f"{parameter.name} is no {parameter.written}")
+            with self.effort.call():
+                return self.knowing(known).value(node.body)
+
+        return Function(names, run)
+
+    def instance_of(self, node: InstanceOf) -> Value:
+        return kinds.is_instance(self.value(node.value), node.kind)
 
     def list_of(self, node: ListOf) -> Value:
         return ops.within_limits(tuple(self.value(item) for item in node.items), self.note)
@@ -167,33 +240,40 @@ class _Interpreter:
     # --- through lists
 
     def going_through(self, iterators: tuple[tuple[str, Node], ...], known: Values) -> Iterator[Values]:
-        """Every combination of items, the last list the fastest; raises _TooLongError and _NoListError."""
+        """Every combination of items, the last list the fastest; raises TooLongError and NoListError."""
         if not iterators:
             yield known
             return
         (name, domain), *rest = iterators
         for item in self.domain(domain, known):
-            self.steps[0] += 1
-            if self.steps[0] > MAX_STEPS:
-                raise _TooLongError
+            self.effort.step()
             yield from self.going_through(tuple(rest), {**known, name: item})
 
     def domain(self, node: Node, known: Values) -> Iterable[Value]:
         inner = self.knowing(known)
-        if not isinstance(node, Interval):
-            found = inner.value(node)
-            if not isinstance(found, tuple):
-                raise _NoListError
-            return found
-        low, high = inner.value(node.low), inner.value(node.high)
-        if not isinstance(low, Fraction) or not isinstance(high, Fraction) or low.denominator * high.denominator != 1:
-            raise _NoListError
-        step = 1 if high >= low else -1
-        return map(Fraction, range(int(low), int(high) + step, step))
+        if isinstance(node, Interval):
+            return ranges.counted(inner.value(node.low), inner.value(node.high), node.low_closed, node.high_closed)
+        found = inner.value(node)
+        if isinstance(found, Range):
+            return ranges.counted(found.low, found.high, found.low_closed, found.high_closed)
+        if not isinstance(found, tuple):
+            raise ranges.NoListError
+        return found
 
     def iteration(self, node: For) -> Value:
-        known = self.going_through(node.iterators, {})
-        return self.bounded(lambda: tuple(self.knowing(one).value(node.result) for one in known))
+        needs_partial = reads(node.result, PARTIAL)
+
+        def results() -> Value:
+            found: list[Value] = []
+            held = 0
+            for known in self.going_through(node.iterators, {}):
+                more = {**known, PARTIAL: tuple(found)} if needs_partial else known
+                found.append(self.knowing(more).value(node.result))
+                held += weight(found[-1], MAX_STEPS)
+                self.effort.hold(held)
+            return tuple(found)
+
+        return self.bounded(results)
 
     def quantified(self, node: Quantified) -> Value:
         """Three-valued `and` or `or` over every combination."""
@@ -214,9 +294,9 @@ class _Interpreter:
         """What is computed, or null when it goes through too much or through what is no list; that is noted."""
         try:
             return ops.within_limits(compute(), self.note)
-        except _TooLongError:
-            self.note(f"more than {MAX_STEPS} items are gone through")
-        except _NoListError:
+        except TooLongError as error:
+            self.note(str(error))
+        except ranges.NoListError:
             self.note("what is gone through is no list")
         return None
 
@@ -242,7 +322,11 @@ class _Interpreter:
         return items[int(place) - 1 if place > 0 else int(place)]
 
     def interval(self, node: Interval) -> Value:
-        raise AssertionError(f"the checker lets {node} stand only where it is tested against")
+        low, high = self.value(node.low), self.value(node.high)
+        found = ranges.made(low, high, low_closed=node.low_closed, high_closed=node.high_closed)
+        if found is None:
+            self.note("a range needs two values of one type, the smaller first")
+        return found
 
     # --- unary tests
 
@@ -268,9 +352,11 @@ class _Interpreter:
 
     @staticmethod
     def is_or_holds(subject: Value, found: Value) -> bool:
-        """A list in a cell stands for any of its items."""
+        """A list in a cell stands for any of its items, a range for all that lies in it."""
         if isinstance(found, tuple) and not isinstance(subject, tuple):
-            return any(equal(subject, item) for item in found)
+            return any(_Interpreter.is_or_holds(subject, item) for item in found)
+        if isinstance(found, Range) and not isinstance(subject, Range):
+            return ranges.contains(found, subject) is True
         return equal(subject, found)
 
 
@@ -284,6 +370,9 @@ _EVALUATE: dict[type, Callable[[_Interpreter, Any], Value]] = {
     Between: _Interpreter.between,
     In: _Interpreter.within,
     Call: _Interpreter.call,
+    Invoke: _Interpreter.invoked,
+    FunctionOf: _Interpreter.function_of,
+    InstanceOf: _Interpreter.instance_of,
     ListOf: _Interpreter.list_of,
     Path: _Interpreter.path,
     ContextOf: _Interpreter.context,

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from compensation.feel import builtins as run
+from compensation.feel import moments
 from compensation.feel.values import FeelType
 
 MAX_SCALE = 30
@@ -83,6 +84,10 @@ class Signature:
     gives: FeelType
     run: Callable[..., Any] | None = None
 
+    def takes_many(self, count: int) -> bool:
+        """Whether it can be called with so many arguments."""
+        return self.least <= count and (self.most is None or count <= self.most)
+
 
 def _fixed(
     written: str,
@@ -125,8 +130,12 @@ SIGNATURES: dict[str, Signature] = {
         name: Signature(1, None, f"{name}(a, b, ...) or {name}([a, b, ...])", words, (_ANY,), _ANY)
         for name, words in _AGGREGATE_WORDS.items()
     },
-    "floor": _fixed("floor(number)", (_N,), _N, run.floor_of, "The next whole number below."),
-    "ceiling": _fixed("ceiling(number)", (_N,), _N, run.ceiling_of, "The next whole number above."),
+    "floor": _fixed(
+        "floor(number) or floor(number, decimals)", (_N, _N), _N, run.floor_of, "The next number below.", least=1
+    ),
+    "ceiling": _fixed(
+        "ceiling(number) or ceiling(number, decimals)", (_N, _N), _N, run.ceiling_of, "The next number above.", least=1
+    ),
     "abs": _fixed("abs(number)", (_ANY,), _ANY, run.magnitude, "The size of a number or duration without its sign."),
     "modulo": _fixed("modulo(number, divisor)", (_N, _N), _N, run.modulo, "What is left; it has the divisor's sign."),
     "sqrt": _fixed(
@@ -136,7 +145,14 @@ SIGNATURES: dict[str, Signature] = {
     "even": _fixed("even(number)", (_N,), _B, run.even, "Whether a whole number is even."),
     "all": Signature(1, None, "all(a, b, ...) or all([a, b, ...])", "Three-valued and.", (_ANY,), _B),
     "any": Signature(1, None, "any(a, b, ...) or any([a, b, ...])", "Three-valued or.", (_ANY,), _B),
-    "number": _fixed('number("1.5")', (_S,), _N, run.number, "The number that a text says."),
+    "number": _fixed(
+        'number("1.5") or number("1.000,5", ".", ",")',
+        (_S, _ANY, _ANY),
+        _N,
+        run.number,
+        "The number that a text says; behind it what parts thousands, and decimals.",
+        least=1,
+    ),
     "string": _fixed("string(value)", (_ANY,), _S, run.string, "A value as text."),
     "string length": _fixed("string length(text)", (_S,), _N, run.string_length, "How many characters a text has."),
     "upper case": _fixed("upper case(text)", (_S,), _S, str.upper, "The text in capitals."),
@@ -194,36 +210,54 @@ SIGNATURES: dict[str, Signature] = {
     ),
     "remove": _fixed("remove(list, place)", (_L, _N), _L, run.remove, "The list without the item at a place."),
     "date": _fixed(
-        'date("2012-07-11"), date(2012, 7, 11) or date(date and time)', (_ANY, _N, _N), _D, run.date, "A date.", least=1
+        'date("2012-07-11"), date(2012, 7, 11) or date(date and time)',
+        (_ANY, _N, _N),
+        _D,
+        moments.date,
+        "A date.",
+        least=1,
     ),
     "time": _fixed(
-        'time("10:30:00"), time(10, 30, 0) or time(date and time)', (_ANY, _N, _N), _T, run.time, "A time.", least=1
+        'time("10:30:00"), time(10, 30, 0), time(10, 30, 0, offset) or time(date and time)',
+        (_ANY, _N, _N, _ANY),
+        _T,
+        moments.time,
+        "A time.",
+        least=1,
     ),
     "date and time": _fixed(
-        'date and time("2012-07-11T10:30:00") or date and time(date, time)',
-        (_ANY, _T),
+        'date and time("2012-07-11T10:30:00"), date and time(date, time) or date and time(2012, 7, 11, 10, 30, 0)',
+        (_ANY, _ANY, _N, _N, _N, _N, _ANY),
         _DT,
-        run.date_and_time,
+        moments.date_and_time,
         "A date and time.",
         least=1,
     ),
-    "duration": _fixed('duration("PT24H")', (_S,), _ANY, run.duration, "A duration of days and time, or of months."),
+    "duration": _fixed(
+        'duration("PT24H")', (_S,), _ANY, moments.duration, "A duration of days and time, or of months."
+    ),
     "years and months duration": _fixed(
-        "years and months duration(from, to)", (_ANY, _ANY), _M, run.months_from, "Whole months between two dates."
+        "years and months duration(from, to)", (_ANY, _ANY), _M, moments.months_from, "Whole months between two dates."
     ),
-    "day of year": _fixed("day of year(date)", (_ANY,), _N, run.day_of_year, "The day's number in its year, from 1."),
-    "day of week": _fixed("day of week(date)", (_ANY,), _S, run.day_of_week, "The day's English name."),
-    "month of year": _fixed("month of year(date)", (_ANY,), _S, run.month_of_year, "The month's English name."),
-    "days in month": _fixed("days in month(date)", (_ANY,), _N, run.days_in_month, "How many days its month has."),
-    "days in year": _fixed("days in year(date)", (_ANY,), _N, run.days_in_year, "How many days its year has."),
+    "day of year": _fixed(
+        "day of year(date)", (_ANY,), _N, moments.day_of_year, "The day's number in its year, from 1."
+    ),
+    "day of week": _fixed("day of week(date)", (_ANY,), _S, moments.day_of_week, "The day's English name."),
+    "month of year": _fixed("month of year(date)", (_ANY,), _S, moments.month_of_year, "The month's English name."),
+    "days in month": _fixed("days in month(date)", (_ANY,), _N, moments.days_in_month, "How many days its month has."),
+    "days in year": _fixed("days in year(date)", (_ANY,), _N, moments.days_in_year, "How many days its year has."),
     "days between": _fixed(
-        "days between(from, to)", (_ANY, _ANY), _N, run.days_between, "Calendar days from one date to another."
+        "days between(from, to)", (_ANY, _ANY), _N, moments.days_between, "Calendar days from one date to another."
     ),
-    "start of month": _fixed("start of month(date)", (_ANY,), _D, run.start_of_month, "The first day of its month."),
-    "week of year": _fixed("week of year(date)", (_ANY,), _N, run.week_of_year, "The number of the week (ISO 8601)."),
+    "start of month": _fixed(
+        "start of month(date)", (_ANY,), _D, moments.start_of_month, "The first day of its month."
+    ),
+    "week of year": _fixed(
+        "week of year(date)", (_ANY,), _N, moments.week_of_year, "The number of the week (ISO 8601)."
+    ),
 }
 # Functions that answer on null arguments too.
-NULL_TOLERANT = frozenset({"list contains", "append", "index of", "insert before"})
+NULL_TOLERANT = frozenset({"list contains", "append", "index of", "insert before", "number", "time"})
 FUNCTION_NAMES = frozenset(SIGNATURES)
 
 _PARTS_OF_DATE = {"year": _N, "month": _N, "day": _N, "weekday": _N}
@@ -234,5 +268,6 @@ PROPERTIES: dict[FeelType, dict[str, FeelType]] = {
     _DT: _PARTS_OF_DATE | _PARTS_OF_TIME,
     FeelType.DURATION: {"days": _N, "hours": _N, "minutes": _N, "seconds": _N},
     _M: {"years": _N, "months": _N},
+    FeelType.RANGE: {"start": _ANY, "end": _ANY, "start included": _B, "end included": _B},
 }
 PROPERTY_NAMES = frozenset(name for parts in PROPERTIES.values() for name in parts)

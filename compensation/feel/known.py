@@ -100,7 +100,7 @@ def step_of(node: Node, scope: Scope) -> Fraction | None:
         case Binary("*", left, right):
             first, second = step_of(left, scope), step_of(right, scope)
             return None if first is None or second is None else first * second
-        case Call("floor" | "ceiling" | "count"):
+        case Call("count") | Call("floor" | "ceiling", (_,)):
             return Fraction(1)
         case Call(function, (_, Literal(Fraction() as scale))) if function in ROUNDINGS:
             return Fraction(1, 10 ** max(int(scale), 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -43,8 +44,18 @@ _DIGITS = frozenset("0123456789")
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "n": "\n", "t": "\t", "r": "\r"}
 _LOOKALIKES = {"“": '"', "”": '"', "„": '"', "‘": '"', "’": '"', "'": '"'} | {"–": "-", "−": "-", "≤": "<=", "≥": ">="}
 _MAX_LENGTH = 10_000
-_UNICODE = re.compile(r"\\u([0-9A-Fa-f]{4})")
-_WORDS = re.compile(r"\w+(?:[ .]\w+)*")
+_HEX = "[0-9A-Fa-f]"
+# Beyond 16 bits a character is written as the pair of its surrogates, or with six digits.
+_PAIR = re.compile(rf"\\u([Dd][89ABab]{_HEX}{{2}})\\u([Dd][C-Fc-f]{_HEX}{{2}})")
+_UNICODE = re.compile(rf"\\u({_HEX}{{4}})|\\U(0{_HEX}{{5}}|10{_HEX}{{4}})")
+# Where the planes of pictures and rarer scripts begin: their characters are letters to the standard.
+_HIGHER_PLANES = 0x10000
+_WORDS = re.compile(r"\w+(?: \w+|\.[^\W\d]\w*)*")
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_EXPONENT = re.compile(r"[eE][+-]?[0-9]{1,2}(?![\w.])", re.ASCII)
+# The one keyword of two words.
+INSTANCE_OF = "instance of"
+_INSTANCE_OF = re.compile(r"instance\s+of(?!\w)")
 
 
 class Kind(Enum):
@@ -76,6 +87,15 @@ def tokens(text: str, known: Collection[str], members: Collection[str], origin: 
     return _Lexer(text, frozenset(known), frozenset(members), origin).run()
 
 
+@functools.lru_cache(maxsize=256)
+def _shape(names: frozenset[str]) -> tuple[int, tuple[str, ...]]:
+    """The most words of a name, and the names that are no plain words, longest first."""
+    # All cells of a table have the same names: looking at each of them anew would take longer than reading the cell.
+    most_words = max((name.count(" ") + name.count(".") + 1 for name in names), default=1)
+    # Names drawn in a DMN modeller may hold - / ' + *, which words do not.
+    return most_words, tuple(sorted((name for name in names if not _WORDS.fullmatch(name)), key=len, reverse=True))
+
+
 class _Lexer:
     def __init__(self, text: str, known: frozenset[str], members: frozenset[str], origin: Origin) -> None:
         self.text = text
@@ -84,9 +104,7 @@ class _Lexer:
         self.known = known
         self.origin = origin
         self.offset = 0
-        self.most_words = max((name.count(" ") + name.count(".") + 1 for name in known | members), default=1)
-        # Names drawn in a DMN modeller may hold - / ' + *, which words do not.
-        self.odd = sorted((name for name in known | members if not _WORDS.fullmatch(name)), key=len, reverse=True)
+        self.most_words, self.odd = _shape(known | members)
 
     def run(self) -> list[Token]:
         if len(self.text) > _MAX_LENGTH:
@@ -109,8 +127,13 @@ class _Lexer:
         return self.text[index] if index < len(self.text) else ""
 
     def skip_space(self) -> None:
-        while self.peek().isspace():
-            self.offset += 1
+        while True:
+            while self.peek().isspace():
+                self.offset += 1
+            comment = _COMMENT.match(self.text, self.offset) if self.peek() == "/" else None
+            if comment is None:
+                return
+            self.offset = comment.end()
 
     def next(self) -> Token:
         start, char = self.offset, self.peek()
@@ -143,6 +166,8 @@ class _Lexer:
         if self.peek() == "." and self.peek(1) in _DIGITS and self.peek(1):
             self.offset += 1
             self.digits()
+        exponent = _EXPONENT.match(self.text, self.offset)
+        self.offset = exponent.end() if exponent else self.offset
         if _starts_word(self.peek()):
             raise self.error("a number runs into a word", start, "a number such as 30 or 0.10, then a space")
         if self.offset - start > MAX_DIGITS:
@@ -169,10 +194,12 @@ class _Lexer:
         return "".join(parts)
 
     def escape(self) -> str:
-        found = _UNICODE.match(self.text, self.offset)
-        if found:
+        if pair := _PAIR.match(self.text, self.offset):
+            self.offset = pair.end()
+            return chr(_HIGHER_PLANES + (int(pair[1], 16) - 0xD800) * 0x400 + int(pair[2], 16) - 0xDC00)
+        if found := _UNICODE.match(self.text, self.offset):
             self.offset = found.end()
-            return chr(int(found[1], 16))
+            return chr(int(found[1] or found[2], 16))
         plain = _ESCAPES.get(self.peek(1))
         if plain is None:
             raise self.error("unknown escape in a string", self.offset, r"\" \\ \/ \n \r \t \u0041")
@@ -189,6 +216,9 @@ class _Lexer:
     def word(self) -> Token:
         start = self.offset
         known_end = self.longest_known(start)
+        if known_end is None and (found := _INSTANCE_OF.match(self.text, start)):
+            self.offset = found.end()
+            return self.token(Kind.KEYWORD, INSTANCE_OF, start)
         if known_end is None:
             return self.keyword_or_unknown(start)
         self.offset = known_end
@@ -240,17 +270,17 @@ class _Lexer:
 
     def belongs_to_unknown(self, start: int) -> bool:
         """An unknown name runs on to the next keyword, known name or number, so that a message can name all of it."""
-        if not _starts_word(self.text[start]):
+        if not _starts_word(self.text[start]) or _INSTANCE_OF.match(self.text, start):
             return False
         return self.text[start : self.word_end(start)] not in KEYWORDS and self.longest_known(start) is None
 
 
 def _starts_word(char: str) -> bool:
-    return char.isalpha() or char == "_"
+    return char.isalpha() or char == "_" or char[:1] >= chr(_HIGHER_PLANES)
 
 
 def _in_word(char: str) -> bool:
-    return char.isalnum() or char == "_"
+    return char.isalnum() or char == "_" or char[:1] >= chr(_HIGHER_PLANES)
 
 
 def _normal(name: str) -> str:

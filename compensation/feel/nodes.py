@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from compensation.feel.errors import Position
-from compensation.feel.values import Value
+from compensation.feel.scope import NameType
+from compensation.feel.values import FeelType, Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +81,49 @@ class In(Placed):
 
 @dataclass(frozen=True, slots=True)
 class Call(Placed):
-    """A built-in function on its arguments."""
+    """A built-in function on its arguments, or one that a model defines.
+
+    `named` are the names that were given with the arguments where they could not be put in order: it gives null.
+    """
 
     function: str
     arguments: tuple[Node, ...]
+    named: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Invoke(Placed):
+    """A function value on its arguments, `library.rate(1)`; `named` are their names, if they have any."""
+
+    function: Node
+    arguments: tuple[Node, ...]
+    named: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What a function calls an argument; `written` is its type as it was named, empty for any."""
+
+    name: str
+    written: str = ""
+    kind: NameType = field(default=NameType(FeelType.UNKNOWN), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionOf(Placed):
+    """`function(a, b: number) a + b`: a function value, which knows the names around it."""
+
+    parameters: tuple[Parameter, ...]
+    body: Node
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceOf(Placed):
+    """`value instance of list<number>`; `kind` is what the type's name means."""
+
+    value: Node
+    written: str
+    kind: NameType = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +196,9 @@ Node = (
     | Between
     | In
     | Call
+    | Invoke
+    | FunctionOf
+    | InstanceOf
     | ListOf
     | Path
     | ContextOf
@@ -169,6 +212,8 @@ Node = (
 SUBJECT = "?"
 # What the condition of a filter calls the item that it is put to.
 ITEM = "item"
+# What the result of a `for` calls the results before it.
+PARTIAL = "partial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +278,12 @@ def children(node: Node | UnaryTests) -> tuple[Node, ...]:
             return (value, *children(tests))
         case Call(_, arguments):
             return arguments
+        case Invoke(function, arguments):
+            return (function, *arguments)
+        case FunctionOf(_, body):
+            return (body,)
+        case InstanceOf(value):
+            return (value,)
         case ListOf(items):
             return items
         case Path(source):
@@ -271,7 +322,10 @@ def bound_names(node: Node | UnaryTests) -> tuple[frozenset[str], ...]:
             return tuple(frozenset(keys[:index]) for index in range(len(keys)))
         case For(iterators) | Quantified(iterators):
             keys = [key for key, _ in iterators]
-            return tuple(frozenset(keys[:index]) for index in range(len(keys) + 1))
+            named = [frozenset(keys[:index]) for index in range(len(keys) + 1)]
+            return (*named[:-1], named[-1] | {PARTIAL}) if isinstance(node, For) else tuple(named)
+        case FunctionOf(parameters):
+            return (frozenset(one.name for one in parameters),)
         case Filter():
             return (frozenset(), frozenset((ITEM,)))
     return (frozenset(),) * len(children(node))

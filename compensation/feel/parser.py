@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from fractions import Fraction
 
-from compensation.feel.brackets import Brackets
-from compensation.feel.errors import FeelError, Origin, listing, suggestion
-from compensation.feel.functions import FUNCTION_NAMES, SIGNATURES
-from compensation.feel.lexer import Kind, Token
+from compensation.feel.calls import TEMPORAL, Calls
+from compensation.feel.errors import Origin
+from compensation.feel.lexer import INSTANCE_OF, Kind, Token
 from compensation.feel.nodes import (
     ITEM,
     SUBJECT,
@@ -16,10 +16,13 @@ from compensation.feel.nodes import (
     Call,
     Compares,
     Equals,
+    Filter,
+    FunctionOf,
     Holds,
     If,
     In,
     Interval,
+    Invoke,
     ListOf,
     Literal,
     Name,
@@ -32,15 +35,8 @@ from compensation.feel.nodes import (
     Within,
     reads,
 )
-from compensation.feel.stream import found_text
-from compensation.feel.values import (
-    Value,
-    read_date,
-    read_date_time,
-    read_number,
-    read_span,
-    read_time,
-)
+from compensation.feel.stream import ModelWords, found_text
+from compensation.feel.values import MAX_DIGITS, Value, read_number, write_number
 
 COMPARISONS = frozenset({"=", "!=", "<", "<=", ">", ">="})
 _ADDITIVE = 50
@@ -59,18 +55,13 @@ POWERS = {
     "*": 60,
     "/": 60,
     "**": 70,
+    INSTANCE_OF: 85,
     ".": _PATH,
     "[": _PATH,
+    "(": _PATH,
 }
-# How a literal of each is read when the function's one argument is a text; the function itself reads what is computed.
-_TEMPORAL: dict[str, Callable[[str], Value]] = {
-    "date": read_date,
-    "time": read_time,
-    "date and time": read_date_time,
-    "duration": read_span,
-}
-# Python's clock and FEEL's are kept out: a rule must say the same whenever it is asked.
-_NO_CLOCK = {"today", "now"}
+# What a bracket behind it calls; a name before a bracket is read with it.
+_CALLABLE = (Call, Invoke, Path, Filter, FunctionOf)
 _EXPRESSION_STARTS = (
     'a name, a number, "text", true, false, null, a date or duration, (, [, {, -, if, for, some, every, not(...)'
 )
@@ -82,14 +73,16 @@ def parse_expression(
     origin: Origin | None = None,
     *,
     members: Collection[str] = (),
-    functions: Collection[str] = (),
+    model: ModelWords | None = None,
+    in_filter: bool = False,
 ) -> Node:
     """The tree of an expression. Raises FeelError.
 
-    `names` are the names with spaces to recognise, `members` those of entries that may follow a dot, `functions`
-    those that a model defines beside the built-in ones.
+    `names` are the names with spaces to recognise, `members` those of entries that may follow a dot, `model` is what a
+    decision model defines beside what is built in, for a text that stands in one; `in_filter` says that it stands where
+    the condition of a filter does.
     """
-    parser = _Parser(text, names, origin or Origin(), members, functions)
+    parser = _Parser(text, names, origin or Origin(), members, model, in_filter=in_filter)
     node = parser.expression()
     parser.expect_end()
     return node
@@ -101,33 +94,41 @@ def parse_tests(
     origin: Origin | None = None,
     *,
     members: Collection[str] = (),
-    functions: Collection[str] = (),
+    model: ModelWords | None = None,
 ) -> UnaryTests:
     """The tests of a decision-table cell, which may call the input `?`; the rest as `parse_expression`."""
-    parser = _Parser(text, {*names, SUBJECT}, origin or Origin(), members, functions)
+    parser = _Parser(text, {*names, SUBJECT}, origin or Origin(), members, model)
     tests = parser.cell()
     parser.expect_end()
     return tests
 
 
-class _Parser(Brackets):
+class _Parser(Calls):
     # --- expressions
 
     def expression(self, power: int = 0) -> Node:
         self.count_operation()
         left = self.prefix()
         while self.token.kind in (Kind.OPERATOR, Kind.KEYWORD) and POWERS.get(self.token.text, -1) > power:
-            if self.at("[") and not self.takes_filters:
+            if (self.at("[") and not self.takes_filters) or (self.at("(") and not self.may_call(left)):
                 break
             self.count_operation()
             left = self.infix(left)
         return left
+
+    def may_call(self, left: Node) -> bool:
+        """Whether a bracket behind this calls it; in a model anything may be called, and most of it gives null."""
+        return self.model is not None or isinstance(left, _CALLABLE)
 
     def infix(self, left: Node) -> Node:
         operator = self.advance()
         power = POWERS[operator.text]
         if operator.text == "[":
             return self.filter(left, operator)
+        if operator.text == "(":
+            return self.invocation(left, operator)
+        if operator.text == INSTANCE_OF:
+            return self.instance_of(left, operator)
         if power == _PATH:
             return self.path(left, operator)
         if operator.text == "between":
@@ -159,7 +160,7 @@ class _Parser(Brackets):
         token = self.token
         match token.kind:
             case Kind.NUMBER:
-                return self.literal(read_number(token.text), "number", "at most 60 characters")
+                return self.literal(_number(token.text), "number", f"at most {MAX_DIGITS} digits")
             case Kind.STRING:
                 self.advance()
                 return Literal(token.text, at=token.at)
@@ -193,44 +194,12 @@ class _Parser(Brackets):
         return Literal(value, at=self.advance().at)
 
     def temporal(self, text: str) -> Node:
-        values = (read(text) for read in _TEMPORAL.values())
+        values = (read(text) for read in TEMPORAL.values())
         value = next((value for value in values if value is not None), None)
+        if value is None and self.model is not None:
+            return Literal(None, at=self.advance().at)
         accepted = '@"2012-07-11", @"PT24H", @"P1DT12H", @"P1Y", @"10:30:00" or @"2012-07-11T10:30:00"'
         return self.literal(value, "date, time or duration", accepted)
-
-    def name_or_call(self) -> Node:
-        token = self.advance()
-        if not self.at("("):
-            is_outer = token.text in self.given or token.text in self.own
-            if self.filters_around and not is_outer and token.text in self.members:
-                return Path(Name(ITEM, at=token.at), token.text, at=token.at)
-            return Name(token.text, at=token.at)
-        if token.text not in FUNCTION_NAMES | self.functions:
-            raise self.no_function(token)
-        self.advance()
-        if token.text in _TEMPORAL and self.token.kind is Kind.STRING and self.at(")", ahead=1):
-            return self.temporal_call(token)
-        arguments = self.items(")")
-        if token.text in self.functions:
-            return Call(token.text, arguments, at=token.at)
-        signature = SIGNATURES[token.text]
-        if len(arguments) < signature.least or (signature.most is not None and len(arguments) > signature.most):
-            raise self.error(f"{token.text} cannot take {len(arguments)} arguments", signature.written, token)
-        return Call(token.text, arguments, at=token.at)
-
-    def no_function(self, token: Token) -> FeelError:
-        if token.text in _NO_CLOCK:
-            accepted = "a date that is given, such as outage date: a rule says the same whenever it is asked"
-        else:
-            known = sorted(FUNCTION_NAMES | self.functions)
-            accepted = suggestion(token.text, known) or f"one of {listing(known, 60)}"
-        return self.error(f'"{token.text}" is not a function', accepted, token)
-
-    def temporal_call(self, token: Token) -> Node:
-        value = _TEMPORAL[token.text](self.token.text)
-        node = self.literal(value, token.text, SIGNATURES[token.text].written)
-        self.expect(")")
-        return node
 
     def conditional(self) -> Node:
         start = self.advance()
@@ -319,3 +288,13 @@ class _Parser(Brackets):
 
 def _as_test(node: Node) -> Test:
     return Within(node, at=node.at) if isinstance(node, Interval) else Equals(node, at=node.at)
+
+
+def _number(text: str) -> Value:
+    """The number of a literal, with or without an exponent; None when it has more digits than a literal may."""
+    digits, _, exponent = text.lower().partition("e")
+    number = read_number(digits)
+    if number is None or not exponent:
+        return number
+    moved = number * Fraction(10) ** int(exponent)
+    return moved if len(write_number(moved)) <= MAX_DIGITS else None

@@ -20,8 +20,10 @@ from compensation.feel.nodes import (
     Call,
     Compares,
     Equals,
+    FunctionOf,
     Holds,
     Interval,
+    Invoke,
     Literal,
     Node,
     Test,
@@ -366,6 +368,6 @@ def _written(node: Node) -> Value:
 
 def _is_known(node: Node | UnaryTests) -> bool:
     """Whether everything it calls is built in."""
-    if isinstance(node, Call) and node.function not in FUNCTION_NAMES:
+    if isinstance(node, Invoke | FunctionOf) or (isinstance(node, Call) and node.function not in FUNCTION_NAMES):
         return False
     return all(_is_known(child) for child in children(node))

@@ -14,7 +14,7 @@ class NameType:
     """What is known of a name before any value is: its type, its allowed values (None: any), whether it is exact money.
 
     `exact_money` says that every value is a whole number of minor units. `fields` are the entries of a context, `item`
-    is what a list holds, `takes` how many arguments a function that a model defines has (None: no function).
+    is what a list or range holds, `takes` how many arguments a function that a model defines has (None: no function).
     `lowest`, `highest` and `step` bound what can come (None: nothing does): values are whole multiples of the step.
     `unit` is what a number counts; none is said where it is empty.
     """
@@ -44,6 +44,10 @@ def fits(actual: FeelType, wanted: FeelType) -> bool:
 
 class UnknownNameError(FeelError):
     """A name that nothing in scope bears."""
+
+
+class ModelOnlyError(FeelError):
+    """What a decision model may say and a policy may not: its money could not be followed through it."""
 
 
 def unknown_name(name: str, known: Scope, at: Position) -> FeelError:

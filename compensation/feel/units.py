@@ -78,8 +78,8 @@ def unit_of(node: Node, scope: Scope) -> str:
             return _first((left, right), scope)
         case If(_, yes, no):
             return _first((yes, no), scope)
-        case Call(function, arguments) if function in ROUNDINGS or function in KEEPING:
-            return unit_of(arguments[0], scope)
+        case Call(function, (argument, *_)) if function in ROUNDINGS or function in KEEPING:
+            return unit_of(argument, scope)
         case Call(function, arguments) if function in _JOINING:
             return _first(_items(arguments), scope)
     return ""

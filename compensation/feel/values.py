@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import decimal
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
@@ -28,7 +29,9 @@ __all__ = [
     "MAX_DIGITS",
     "NAMED_TYPES",
     "FeelType",
+    "Function",
     "Months",
+    "Range",
     "Value",
     "read_date",
     "read_date_time",
@@ -47,6 +50,29 @@ __all__ = [
     "write_value",
 ]
 
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The values between two of one type with an order, each end with it or without."""
+
+    low: Value
+    high: Value
+    low_closed: bool
+    high_closed: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """A function as a value: what it calls its arguments, and what it computes of as many."""
+
+    parameters: tuple[str, ...]
+    run: Callable[..., Value]
+
+    def __call__(self, *arguments: Value) -> Value:
+        """The result; null when there are more or fewer arguments than it takes."""
+        return self.run(*arguments) if len(arguments) == len(self.parameters) else None
+
+
 # A date and time is a datetime, which Python also counts as a date; a list is a tuple, a context a mapping.
 Value = (
     bool
@@ -56,6 +82,8 @@ Value = (
     | datetime.time
     | datetime.timedelta
     | Months
+    | Range
+    | Function
     | tuple["Value", ...]
     | Mapping[str, "Value"]
     | None
@@ -85,6 +113,7 @@ class FeelType(StrEnum):
     LIST = "list"
     CONTEXT = "context"
     RANGE = "range"
+    FUNCTION = "function"
     UNKNOWN = "unknown"
 
     @property
@@ -122,6 +151,8 @@ _TYPE_OF: dict[type, FeelType] = {
     datetime.date: FeelType.DATE,
     tuple: FeelType.LIST,
     dict: FeelType.CONTEXT,
+    Range: FeelType.RANGE,
+    Function: FeelType.FUNCTION,
 }
 
 
@@ -217,5 +248,10 @@ def write_value(value: Value) -> str:
             return f'date("{value.isoformat()}")'
         case tuple():
             return f"[{', '.join(write_value(item) for item in value)}]"
+        case Range():
+            ends = f"{write_value(value.low)}..{write_value(value.high)}"
+            return f"{'[' if value.low_closed else '('}{ends}{']' if value.high_closed else ')'}"
+        case Function():
+            return f"function({', '.join(value.parameters)})"
         case _:
             return "{" + ", ".join(f"{write_string(key)}: {write_value(item)}" for key, item in value.items()) + "}"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from compensation.feel.nodes import (
     ITEM,
+    PARTIAL,
     Between,
     Binary,
     Call,
@@ -14,10 +15,13 @@ from compensation.feel.nodes import (
     Equals,
     Filter,
     For,
+    FunctionOf,
     Holds,
     If,
     In,
+    InstanceOf,
     Interval,
+    Invoke,
     ListOf,
     Literal,
     Name,
@@ -32,12 +36,14 @@ from compensation.feel.nodes import (
 )
 from compensation.feel.values import write_string, write_value
 
-_COMPOUND = (Binary, If, Between, In, Negative, For, Quantified)
+_COMPOUND = (Binary, If, Between, In, Negative, For, Quantified, FunctionOf, InstanceOf)
 
 
 def write_expression(node: Node, name: Callable[[str], str] = str) -> str:
     """FEEL text of an expression; `name` says what to write for a name (by default the name)."""
     match node:
+        case Invoke() | FunctionOf() | InstanceOf():
+            return _write_model_form(node, name)
         case Literal(value):
             return write_value(value)
         case Name(text):
@@ -55,8 +61,8 @@ def write_expression(node: Node, name: Callable[[str], str] = str) -> str:
             return f"{_inner(value, name)} between {_inner(low, name)} and {_inner(high, name)}"
         case In(value, tests):
             return f"{_inner(value, name)} in ({write_tests(tests, name)})"
-        case Call(function, arguments):
-            return f"{function}({_listed(arguments, name)})"
+        case Call(function, arguments, named):
+            return f"{function}({_named(arguments, named, name)})"
         case ListOf(items):
             return f"[{_listed(items, name)}]"
         case Path(source, entry):
@@ -66,7 +72,8 @@ def write_expression(node: Node, name: Callable[[str], str] = str) -> str:
                 "{" + ", ".join(f"{write_string(key)}: {write_expression(value, name)}" for key, value in entries) + "}"
             )
         case For(iterators, result):
-            return f"for {_iterators(iterators, name)} return {write_expression(result, _unless(iterators, name))}"
+            inner = _unless([*iterators, (PARTIAL, result)], name)
+            return f"for {_iterators(iterators, name)} return {write_expression(result, inner)}"
         case Quantified(iterators, condition, is_every):
             word = "every" if is_every else "some"
             said = write_expression(condition, _unless(iterators, name))
@@ -78,6 +85,20 @@ def write_expression(node: Node, name: Callable[[str], str] = str) -> str:
             last = write_expression(high, name)
             ends = f"{write_expression(low, name)}..{f'({last})' if '[' in last else last}"
             return f"{'[' if low_closed else '('}{ends}{']' if high_closed else ')'}"
+
+
+def _write_model_form(node: Invoke | FunctionOf | InstanceOf, name: Callable[[str], str]) -> str:
+    match node:
+        case Invoke(function, arguments, named):
+            called = write_expression(function, name)
+            bare = isinstance(function, Name | Call | Invoke | Path | Filter)
+            return f"{called if bare else f'({called})'}({_named(arguments, named, name)})"
+        case FunctionOf(parameters, body):
+            takes = ", ".join(f"{one.name}: {one.written}" if one.written else one.name for one in parameters)
+            inner = _unless([(one.name, body) for one in parameters], name)
+            return f"function({takes}) {write_expression(body, inner)}"
+        case InstanceOf(value, written):
+            return f"{_inner(value, name)} instance of {written}"
 
 
 def write_tests(tests: UnaryTests, name: Callable[[str], str] = str) -> str:
@@ -104,7 +125,7 @@ def _iterators(iterators: Sequence[tuple[str, Node]], name: Callable[[str], str]
     said = []
     for place, (one, domain) in enumerate(iterators):
         inner = _unless(iterators[:place], name)
-        if isinstance(domain, Interval):
+        if isinstance(domain, Interval) and domain.low_closed and domain.high_closed:
             said.append(f"{one} in {_inner(domain.low, inner)}..{_inner(domain.high, inner)}")
         else:
             said.append(f"{one} in {_inner(domain, inner)}")
@@ -119,6 +140,13 @@ def _unless(iterators: Sequence[tuple[str, Node]], name: Callable[[str], str]) -
 
 def _listed(nodes: tuple[Node, ...], name: Callable[[str], str]) -> str:
     return ", ".join(write_expression(node, name) for node in nodes)
+
+
+def _named(nodes: tuple[Node, ...], named: tuple[str, ...], name: Callable[[str], str]) -> str:
+    """Arguments, each behind what it is called where they are."""
+    if not named:
+        return _listed(nodes, name)
+    return ", ".join(f"{key}: {write_expression(node, name)}" for key, node in zip(named, nodes, strict=True))
 
 
 def _inner(node: Node, name: Callable[[str], str], chained: str = "") -> str:

@@ -14,6 +14,8 @@ import compensation
 from compensation.cli.dmn import dmn
 from compensation.document.reading import load_policy
 from foundation.cli import EXIT_INPUT, Shell
+from tests.dmn_models import decision as node
+from tests.dmn_models import given
 from tests.unit.test_dmn_xml import HEAD, decision, literal
 
 SCHEME = Path(compensation.__file__).parent / "schemes" / "o2_uk_2012_07.yaml"
@@ -41,6 +43,32 @@ def test_why_a_result_is_null_goes_to_standard_error(file):
     result = outage("run", file, "--decision", "D")
     assert (result.exit_code, result.stdout) == (0, "null\n")
     assert "null: Age is not known (null)" in result.stderr
+
+
+def test_structures_go_in_dates_come_out_and_what_is_missing_is_named(tmp_path):
+    types = (
+        '<itemDefinition name="tLoan"><itemComponent name="since"><typeRef>date</typeRef></itemComponent>'
+        '<itemComponent name="term"><typeRef>years and months duration</typeRef></itemComponent></itemDefinition>'
+    )
+    model = tmp_path / "model.dmn"
+    model.write_text(
+        f"{HEAD}{types}{given('Loan', 'tLoan')}{given('grace', 'days and time duration')}{given('other')}"
+        + node("Ends on", literal("Loan.since + Loan.term"), "in Loan", type_ref="date")
+        + node("Both", literal("{ends: Ends on, late: Ends on + grace, term: Loan.term}"), "de Ends on", "in grace")
+        + node("Unreadable", literal("1 +"))
+        + "</definitions>"
+    )
+    inputs = tmp_path / "inputs.json"
+    inputs.write_text('{"Loan": {"since": "2024-01-31", "term": "P1M"}}')
+    result = outage("run", model, "--decision", "Ends on", "--input", f"@{inputs}")
+    assert (result.exit_code, result.stdout) == (0, '"2024-02-29"\n')
+    assert result.stderr == ""
+    result = outage("run", model, "--decision", "Ends on")
+    assert (result.exit_code, result.stdout) == (0, "null\n")
+    assert 'missing: the input "Loan" (tLoan) is not given, so it is null' in result.stderr
+    assert "other" not in result.stderr
+    result = outage("run", model, "--decision", "Unreadable")
+    assert (result.exit_code, result.stdout) == (EXIT_INPUT, "")
 
 
 def test_mistakes_are_one_line_and_exit_code_2(file, tmp_path):

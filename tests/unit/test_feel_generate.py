@@ -59,6 +59,12 @@ BRANCHES = [
     "some x in [{}, {}] satisfies x > ({})",
     "every x in [{}], y in [x, {}] satisfies y != null",
     "sort([{}, {}])[1]",
+    "({}) instance of number",
+    "[{}] instance of list<date>",
+    "floor({}, 1) + ceiling({} /* up */, -1)",
+    'number(string({}), " ", ",")',
+    'for d in day..@"2024-03-02" return d = ({})',
+    "for x in [{}, {}] return count(partial) // behind\n",
 ]
 
 

@@ -223,6 +223,8 @@ HOSTILE = [
     'matches("' + "a" * 900 + '", "a?a?a?a?a?a?b")',
     'matches("' + "a" * 900 + '", "a{0,9}a{0,9}a{0,9}b")',
     "{f: for a in 1..3000 return a, g: for b in 1..3000 return f}.g",
+    "for a in 1..9999 return partial",
+    "for a in 1..99 return for b in 1..99 return count(partial)",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
@@ -12,8 +13,11 @@ from hypothesis import strategies as st
 
 from compensation.feel import (
     FeelError,
+    FeelType,
     Literal,
+    ModelWords,
     Name,
+    NameType,
     Origin,
     evaluate,
     names,
@@ -153,6 +157,7 @@ def test_nesting_without_end_is_refused_and_exhausts_nothing():
 SIGNS = [*'(){}:?[]<>=,+-*/."@ \n19²é', "..", "**", "<="]
 WORDS = ["not(", "if ", " then ", " else ", " and ", " in ", " between ", "null", "true", "service fee", "total"]
 WORDS += ["for x in ", " return ", "some x in ", "every y in ", " satisfies ", "x", "item", "[item > ", "{a: 1}", ".a"]
+WORDS += [" instance of ", "number", "list<", "function(", "context<", " external ", "// ", "/* ", "*/", "e3", "n: "]
 CALLS = ['date("', 'duration("PT1H")', '@"2012-07-11"', "round half up(", "min(", 'matches("a", ', "sort("]
 PIECES = st.sampled_from([*SIGNS, *WORDS, *CALLS])
 
@@ -161,9 +166,10 @@ PIECES = st.sampled_from([*SIGNS, *WORDS, *CALLS])
 @given(st.one_of(st.text(max_size=60), st.lists(PIECES, max_size=30).map("".join)))
 def test_any_text_is_read_or_refused_with_a_feel_error(text):
     readers: list[Any] = [(parse_expression, write), (parse_tests, write_tests)]
-    for parse, write_back in readers:
+    words = ModelWords({"service fee": ("n", "a b")}, {"a type": NameType(FeelType.STRING)})
+    for (parse, write_back), model in itertools.product(readers, (None, words)):
         try:
-            tree = parse(text, NAMES)
+            tree = parse(text, NAMES, model=model)
         except FeelError:
             continue
-        assert parse(write_back(tree), NAMES) == tree
+        assert parse(write_back(tree), NAMES, model=model) == tree
