@@ -8,7 +8,7 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from foundation import clock
 from foundation.db import Base, Instant, insert_ignoring
 from foundation.errors import NotFoundError
+from foundation.parquet_file import ParquetFile
 
 _SUFFIX = ".parquet"
 _ROW_GROUP = 122_880
@@ -71,7 +72,7 @@ class Workspace:
         rows: list[tuple[Any, ...]] = self._connection.execute(sql, list(params)).fetchall()
         return rows
 
-    def fetch_batches(self, sql: str, params: Sequence[Any] = (), *, size: int = 50_000) -> Iterator[pa.RecordBatch]:
+    def fetch_batches(self, sql: str, params: Sequence[Any] = (), *, size: int = 50_000) -> Generator[pa.RecordBatch]:
         """Stream a query's rows as Arrow batches of about `size` rows."""
         reader = self._connection.sql(sql, params=list(params)).to_arrow_reader(size)
         with contextlib.closing(reader):
@@ -192,24 +193,42 @@ class SnapshotStore:
         with self._unfinished_path() as unfinished:
             target = f"TO {_quoted(str(unfinished))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {row_group})"
             workspace.execute(f"COPY ({query}) {target}")
-            return self._finish(unfinished, kind)
+            return self.finish(unfinished, kind)
 
     def write_batches(
-        self, kind: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, over: tuple[str, str] | None = None
+        self,
+        kind: str,
+        schema: pa.Schema,
+        batches: Iterable[pa.RecordBatch],
+        *,
+        over: tuple[str, str] | None = None,
+        distinct: Collection[str] = (),
     ) -> WrittenFile:
         """Write Arrow batches as a snapshot, a row group each, so that memory stays at a batch.
 
         `over`: another snapshot's id and a column. The new one is then a layer: it stands for the other's rows, those
         of the same value in that column replaced by its own, and its own others besides. The file names what it lies
-        over, so that its id stands for all of it. `WrittenFile.rows` are its own rows.
+        over, so that its id stands for all of it. `WrittenFile.rows` are its own rows. `distinct`: columns as `writing`
+        wants them.
         """
         if over is not None:
             schema = schema.with_metadata({_OVER: over[0].encode(), _KEY: over[1].encode()})
-        with self._unfinished_path() as unfinished:
-            with pq.ParquetWriter(unfinished, schema, compression="zstd") as writer:
-                for batch in batches:
-                    writer.write_batch(batch.replace_schema_metadata(schema.metadata))
-            return self._finish(unfinished, kind)
+        with self.writing(kind, schema, distinct=distinct) as writer:
+            for batch in batches:
+                writer.write(batch)
+            return writer.finish()
+
+    @contextlib.contextmanager
+    def writing(
+        self, kind: str, schema: pa.Schema, *, row_group: int = 1, distinct: Collection[str] = ()
+    ) -> Iterator[SnapshotWriter]:
+        """A snapshot to be written batch by batch, while other work goes on; nothing of it is kept unless finished.
+
+        Batches are put together until a row group has at least `row_group` rows. `distinct`: columns whose values
+        hardly ever stand twice in a row group, of which a dictionary would be made for nothing.
+        """
+        with self._unfinished_path() as unfinished, ParquetFile(unfinished, schema, row_group, distinct) as file:
+            yield SnapshotWriter(self, kind, unfinished, file)
 
     def path(self, snapshot_id: str) -> Path:
         """Where a snapshot's own file stands; raises NotFoundError when it is not there. `source` reads layers too."""
@@ -258,7 +277,8 @@ class SnapshotStore:
         finally:
             path.unlink(missing_ok=True)
 
-    def _finish(self, unfinished: Path, kind: str) -> WrittenFile:
+    def finish(self, unfinished: Path, kind: str) -> WrittenFile:
+        """Sync a whole file, name it by its content and make it visible."""
         with unfinished.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
@@ -268,6 +288,25 @@ class SnapshotStore:
         unfinished.replace(final)
         _sync_directory(self.directory)
         return WrittenFile(digest, kind, rows, size)
+
+
+class SnapshotWriter:
+    """A snapshot while it is being written, by `SnapshotStore.writing`."""
+
+    def __init__(self, store: SnapshotStore, kind: str, unfinished: Path, file: ParquetFile) -> None:
+        self._store = store
+        self._kind = kind
+        self._unfinished = unfinished
+        self._file = file
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Take rows; raises what went wrong with rows before."""
+        self._file.write(batch)
+
+    def finish(self) -> WrittenFile:
+        """Write what is left and make the snapshot visible; the last call."""
+        self._file.close()
+        return self._store.finish(self._unfinished, self._kind)
 
 
 def catalogue(session: Session, written: WrittenFile) -> str:

@@ -65,11 +65,11 @@ FROM claimed c JOIN base b ON b.account_id = c.account_id
 """
 
 _CLAIMS = """
-CREATE TEMP TABLE claims AS
+CREATE OR REPLACE TEMP TABLE claims AS
 SELECT open.line_id, open.evidence, bundle, started_at, ended_at, NULL::BIGINT AS age
 FROM (
     SELECT * FROM named n
-    WHERE started_at < ended_at
+    WHERE started_at < ended_at AND n.line_id > $1 AND n.line_id <= $2
         AND n.line_id NOT IN (SELECT line_id FROM found)
         AND NOT EXISTS (FROM held WHERE held.element_id = n.served_by_id)
         AND NOT (n.evidence = 'declared' AND n.line_id IN (SELECT line_id FROM contradictions))
@@ -128,12 +128,11 @@ def contradictions_sql(claims: str) -> str:
     """  # noqa: S608 - our own names
 
 
-def claims_sql(*, any_said: bool) -> tuple[tuple[str, bool], ...]:
-    """Make `claims` (line_id, evidence, bundle, started_at, ended_at, age: none): the best of what people say.
+def named_sql(*, any_said: bool) -> tuple[tuple[str, bool], ...]:
+    """Make `named`, the lines that people named, and `contradictions`.
 
-    And `contradictions`. In order, each with whether it wants the parameters $1 and $2, the incident's start and end.
-    `any_said`: whether anybody said anything; if not, there are no `claims`, and the base is not read for nothing.
-    `found` must hold the lines of all presences by then.
+    In order, each with whether it wants the parameters $1 and $2, the incident's start and end. `any_said`: whether
+    anybody said anything; if not, there is no `named`, and the base is not read for nothing.
     """
     if not any_said:
         return ((_NO_CONTRADICTIONS, False),)
@@ -141,7 +140,15 @@ def claims_sql(*, any_said: bool) -> tuple[tuple[str, bool], ...]:
     SELECT line_id, unnest(string_split(services, '|')) AS service, started_at, ended_at
     FROM named WHERE evidence = 'declared' AND started_at < ended_at
     """
-    return ((_NAMED, True), (contradictions_sql(declared), False), (_CLAIMS, False))
+    return ((_NAMED, True), (contradictions_sql(declared), False))
+
+
+def claims_sql() -> str:
+    """Make `claims` (line_id, evidence, bundle, started_at, ended_at, age: none): the best of what people say.
+
+    Of the lines of `named` over $1 and up to $2; those of them with a presence must stand in `found` by then.
+    """
+    return _CLAIMS
 
 
 def away_sql() -> str:

@@ -48,6 +48,7 @@ SCHEMA = pa.schema(
         ("attributes", pa.string()),
     ]
 )
+_DISTINCT = ("line_id", "account_id", "account_ref", "msisdn", "imsi")
 _TRIES = 5
 
 
@@ -121,10 +122,10 @@ def _write(session: Session, store: SnapshotStore, whole: _Whole | None, progres
         return WrittenFile(whole.id, "base", rows=0, bytes=0)  # catalogued with its own figures when it was made
     if whole is None:
         total = session.scalar(select(func.count()).select_from(Subscriber)) or 0 if progress else 0
-        return store.write_batches("base", SCHEMA, _told(session, _statement(), total, progress))
+        return store.write_batches("base", SCHEMA, _told(session, _statement(), total, progress), distinct=_DISTINCT)
     statement = _statement(base_log.lines_since(whole.version))
     batches = _told(session, statement, whole.touched, progress)
-    return store.write_batches("base", SCHEMA, batches, over=(whole.id, "line_id"))
+    return store.write_batches("base", SCHEMA, batches, over=(whole.id, "line_id"), distinct=_DISTINCT)
 
 
 def _statement(touched: Select[Any] | None = None) -> Select[Any]:

@@ -79,7 +79,7 @@ KEEP_COMPUTED = (
     "INSERT INTO net_patterns SELECT combo, pattern, first_at, last_at FROM computed_nets",
     """
     INSERT INTO shapes
-    SELECT NULL, pattern, services, started_at, ended_at FROM computed_shapes
+    SELECT pattern, services, started_at, ended_at FROM computed_shapes
     WHERE pattern::UUID NOT IN (SELECT pattern FROM shapes)
     """,
 )

@@ -4,10 +4,10 @@ It reads these relations of the workspace: `base` (the mirror, with `served_by_i
 `sightings` (line_id, element_id, seen_at), `visits` (line_id, element_id, started_at, ended_at: ready intervals),
 `lost` (element_id, bundle, started_at, ended_at: when an element is without the services of a bundle), `claims`
 (evidence_sql) and `shared_patterns` (pattern, services, started_at, ended_at: patterns known without looking at lines).
-It makes `found` (line_id, evidence, pattern, first_at, last_at, sighting_age) and `shapes` (line_id, pattern, services,
-started_at, ended_at: the interval sets of all patterns, a row per services that share one, times as lists, and the
-first line that it was found on). Instants are Unix seconds. A bundle is a set of services that are lost together, so
-that their intervals are computed once. Lines are looked at in ranges of their ids, so that memory does not grow.
+It makes `found` (line_id, evidence, pattern, first_at, last_at, sighting_age) and `shapes` (pattern, services,
+started_at, ended_at: the interval sets of all patterns, a row per services that share one, times as lists). Instants
+are Unix seconds. A bundle is a set of services that are lost together, so that their intervals are computed once. Lines
+are looked at in ranges of their ids, so that memory does not grow.
 """
 
 from __future__ import annotations
@@ -66,13 +66,11 @@ _LOSSES_WITH_HELD = """(
 )"""
 
 FOUND = (
-    "CREATE TEMP TABLE found (line_id BIGINT, evidence VARCHAR, pattern UUID, first_at BIGINT, last_at BIGINT, "
-    "sighting_age BIGINT)",
-    "CREATE TEMP TABLE shapes (line_id BIGINT, pattern UUID, services VARCHAR[], started_at BIGINT[], "
-    "ended_at BIGINT[])",
+    "CREATE OR REPLACE TEMP TABLE found (line_id BIGINT, evidence VARCHAR, pattern UUID, first_at BIGINT, "
+    "last_at BIGINT, sighting_age BIGINT)",
     """
-    INSERT INTO shapes
-    SELECT -dense_rank() OVER (ORDER BY pattern), pattern::UUID, services, started_at, ended_at FROM shared_patterns
+    CREATE OR REPLACE TEMP TABLE shapes AS
+    SELECT pattern::UUID AS pattern, services, started_at, ended_at FROM shared_patterns
     """,
 )
 """Make `found` and `shapes`, empty but for what lines share without being looked at one by one."""
@@ -109,12 +107,8 @@ INSERT INTO found SELECT line_id, evidence, pattern, first_at, last_at, age FROM
 """
 _KEEP_SHAPES = """
 INSERT INTO shapes
-SELECT line_id, pattern, services, started_at, ended_at FROM ({bundles})
-WHERE line_id IN (SELECT min(line_id) FROM spans GROUP BY pattern)
-"""
-
-ONE_ROW_PER_SHAPE = """
-DELETE FROM shapes WHERE line_id NOT IN (SELECT min(line_id) FROM shapes GROUP BY pattern)
+SELECT pattern, services, started_at, ended_at FROM ({bundles})
+WHERE line_id IN (SELECT min(line_id) FROM spans ANTI JOIN shapes USING (pattern) GROUP BY pattern)
 """
 
 

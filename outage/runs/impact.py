@@ -22,8 +22,9 @@ from outage.models import ImpactRun, Incident
 from outage.runs.deduction import planned_alongside
 from outage.runs.gathering import Gathered, gather
 from outage.runs.holding import holding_run, let_hold, next_turn
-from outage.runs.measuring import Written, write_run
+from outage.runs.measuring import write_run
 from outage.runs.reports import write_reports
+from outage.runs.writing import Written
 
 _LONGEST_HOLD_HOURS = 24 * 14
 _WHOLE = Fraction(1)

@@ -80,12 +80,12 @@ USERS_OF = "SELECT DISTINCT served_by_id FROM base WHERE served_by_id IS NOT NUL
 ZONES = "SELECT DISTINCT zone FROM base ORDER BY zone"
 
 
-def gross_sql(shared: Shared, *, with_found: bool, with_homes: bool) -> str:
-    """Make the view `gross`: one row per line of the base that lost a service within its contract, with its `FACTS`.
+def gross_sql(name: str, shared: Shared, *, with_found: bool, with_homes: bool) -> str:
+    """Make a view such as `gross`: one row per line of the base that lost a service within its contract, and `FACTS`.
 
     Its columns: line_id, account_id, pattern, gross_pattern (none), evidence, sighting_age, first_at, last_at, and the
-    facts. A view, for ten million lines behind one element need no table of their own. `with_found`: whether any line
-    was looked at by itself; `with_homes`: whether any home area lost service. A contract runs from the first midnight
+    facts. A view, for ten million lines behind one element need no table of their own. `with_found`: whether lines of
+    `found` are among them; `with_homes`: whether any home area lost service. A contract runs from the first midnight
     of its first day to the first midnight after its last, in the line's zone; contracts that start or end outside of
     the days that matter are decided by the first and the last of these.
     """
@@ -96,8 +96,10 @@ def gross_sql(shared: Shared, *, with_found: bool, with_homes: bool) -> str:
     }
     found = "coalesce(p.evidence, 'home_area')" if with_found else "'home_area'"
     age = f"CASE WHEN {held['pattern']} IS NULL THEN p.sighting_age END" if with_found else "NULL::BIGINT"
+    # Without what groups of lines share, all lines of the run are in `found`.
+    join = "LEFT" if with_homes or shared.held is None or shared.held else "INNER"
     return f"""
-    CREATE VIEW gross AS
+    CREATE VIEW {name} AS
     SELECT line_id, account_id, pattern, gross_pattern, evidence, sighting_age, first_at, last_at, {", ".join(FACTS)}
     FROM (
         SELECT b.*, {columns["pattern"]}::UUID AS pattern, NULL::UUID AS gross_pattern,
@@ -105,7 +107,7 @@ def gross_sql(shared: Shared, *, with_found: bool, with_homes: bool) -> str:
             {age} AS sighting_age, {columns["first_at"]}::BIGINT AS first_at, {columns["last_at"]}::BIGINT AS last_at
         FROM base b
         {_HELD if shared.held is None else ""}
-        {"LEFT JOIN found p ON p.line_id = b.line_id" if with_found else ""}
+        {f"{join} JOIN found p ON p.line_id = b.line_id" if with_found else ""}
         {_HOMES if with_homes else ""}
     )
     WHERE pattern IS NOT NULL
@@ -121,32 +123,38 @@ def gross_sql(shared: Shared, *, with_found: bool, with_homes: bool) -> str:
 
 
 def lines_sql(relation: str, *, in_order: bool = False) -> str:
-    """The run's rows from `gross`, or from what a later step made of it.
+    """The run's rows from `gross`, or from what a later step made of it, of the lines over $1 and up to $2.
 
-    `in_order`: only those of the lines over $1 and up to $2, sorted by line_id.
+    `in_order`: sorted by line_id.
     """
     columns = ", ".join(("line_id", "account_id", "pattern", "gross_pattern", "evidence", "sighting_age", *FACTS))
-    part = " WHERE line_id > $1 AND line_id <= $2 ORDER BY line_id"
-    return f"SELECT {columns} FROM {relation}{part if in_order else ''}"  # noqa: S608 - our own names
+    order = " ORDER BY line_id" if in_order else ""
+    return f"SELECT {columns} FROM {relation} WHERE line_id > $1 AND line_id <= $2{order}"  # noqa: S608 - our own names
 
 
-def users_sql(lines: str) -> str:
-    """Make `users` (pattern, lines): how many of the written `lines` (a source) have each pattern."""
-    return f"CREATE TEMP TABLE users AS SELECT pattern, count(*) AS lines FROM {lines} GROUP BY pattern"  # noqa: S608
+KEPT = "CREATE TEMP TABLE kept (pattern UUID)"
+"""Make `kept`, the patterns that were written, empty."""
+
+EVIDENCE = "SELECT evidence, count(*) FROM written GROUP BY evidence"
+"""Per evidence: how many lines."""
 
 
-def patterns_sql(lines: str, *, with_gross: bool) -> str:
-    """The interval sets of the patterns that the written `lines` (a source) use, as `outage.runs.patterns` keeps them.
+def fresh_sql(*, with_gross: bool) -> str:
+    """The interval sets of the patterns that `written` lines have and `kept` has not, as `outage.runs.patterns` says.
 
     In no order: sorting a million patterns takes as long as all that finds them, and one is found as quickly.
-
     `with_gross`: whether other runs were taken from this one.
     """
-    gross = f"UNION ALL SELECT gross_pattern FROM {lines}" if with_gross else ""  # noqa: S608 - our own names
+    gross = "UNION ALL SELECT gross_pattern FROM written" if with_gross else ""
     return f"""
-    SELECT pattern, services, started_at, ended_at FROM shapes
-    WHERE pattern IN (SELECT pattern FROM users {gross})
+    SELECT pattern, services, started_at, ended_at FROM shapes ANTI JOIN kept USING (pattern)
+    WHERE pattern IN (SELECT pattern FROM written {gross})
     """  # noqa: S608 - our own names
+
+
+def keep_sql(*, once: bool) -> str:
+    """Add the patterns of `fresh` rows to `kept`; gives their number. `once`: whether each stands in one row."""
+    return f"INSERT INTO kept SELECT {'' if once else 'DISTINCT'} pattern FROM fresh"  # noqa: S608 - our own names
 
 
 def shortened_sql(lines: str) -> str:
@@ -154,32 +162,43 @@ def shortened_sql(lines: str) -> str:
     return f"SELECT count(gross_pattern) FROM {lines}"  # noqa: S608 - our own names
 
 
-TOTALS = "SELECT coalesce(sum(lines), 0)::BIGINT, count(*) FROM users"
-"""One row: lines and patterns."""
+def patterns_sql(lines: str) -> str:
+    """One row: how many patterns the written `lines` (a source) have."""
+    return f"SELECT count(DISTINCT pattern) FROM {lines}"  # noqa: S608 - our own names
 
 
-def accounts_sql(lines: str) -> str:
-    """One row: the accounts of the written `lines`."""
-    return f"SELECT count(DISTINCT account_id) FROM {lines}"  # noqa: S608 - our own names
+def account_ids_sql(lines: str) -> str:
+    """One row: the lowest and the highest id of an account among the written `lines`; none: no lines."""
+    return f"SELECT min(account_id), max(account_id) FROM {lines}"  # noqa: S608 - our own names
 
 
-def evidence_sql(lines: str) -> str:
-    """Per evidence: how many lines."""
-    return f"SELECT evidence, count(*) FROM {lines} GROUP BY evidence ORDER BY evidence"  # noqa: S608
+def accounts_sql(lines: str, ids: tuple[int, int] | None) -> str:
+    """One row: the accounts of the written `lines`.
+
+    `ids`: the lowest and the highest, if they lie so close together that a bit for each possible one is the least work.
+    """
+    if ids is None:
+        return f"SELECT count(DISTINCT account_id) FROM {lines}"  # noqa: S608 - our own names
+    return f"SELECT bit_count(bitstring_agg(account_id, {ids[0]:d}, {ids[1]:d})) FROM {lines}"  # noqa: S608
 
 
 SERVICES = """
-SELECT services, sum(lines)::BIGINT, sum(lines * (list_sum(ended_at) - list_sum(started_at)))::HUGEINT
-FROM shapes JOIN users USING (pattern) GROUP BY services
+SELECT services, count(*), sum(seconds)::HUGEINT
+FROM written JOIN (
+    SELECT pattern, services, list_sum(ended_at) - list_sum(started_at) AS seconds FROM shapes
+) USING (pattern) GROUP BY services
 """
-"""Per services that share their intervals: how many lines lost them, and for how many seconds together."""
+"""Per services that share their intervals: how many `written` lines lost them, and for how many seconds together."""
 
 _starts, _ends = union_sql("starts", "ends")
 USER_SECONDS = f"""
-SELECT coalesce(sum(lines * (list_sum({_ends}) - list_sum({_starts}))), 0)::HUGEINT
-FROM (
-    SELECT pattern, list_sort(flatten(list(started_at))) AS starts, list_sort(flatten(list(ended_at))) AS ends
-    FROM shapes GROUP BY pattern
-) JOIN users USING (pattern)
+SELECT coalesce(sum(seconds), 0)::HUGEINT
+FROM written JOIN (
+    SELECT pattern, list_sum({_ends}) - list_sum({_starts}) AS seconds
+    FROM (
+        SELECT pattern, list_sort(flatten(list(started_at))) AS starts, list_sort(flatten(list(ended_at))) AS ends
+        FROM shapes GROUP BY pattern
+    )
+) USING (pattern)
 """  # noqa: S608 - our own names
-"""One row: the seconds, over all lines, without at least one service."""
+"""One row: the seconds, over all `written` lines, without at least one service."""

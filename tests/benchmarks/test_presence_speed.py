@@ -12,7 +12,8 @@ from sqlalchemy import text
 
 from foundation.db import Database
 from foundation.snapshots import SnapshotStore
-from outage.runs.measuring import Written, write_run
+from outage.runs.measuring import write_run
+from outage.runs.writing import Written
 from tests.benchmarks import impact_data as data
 
 # What an analyst would write: where each line was until its next sighting, cut with the losses, then joined to islands.

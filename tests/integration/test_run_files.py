@@ -13,7 +13,7 @@ from foundation.db import Database
 from foundation.snapshots import SnapshotStore, catalogue
 from outage.incidents.incidents import get_incident
 from outage.models import ImpactRun
-from outage.runs import measuring
+from outage.runs import finding, measuring
 from outage.runs.comparison import compare_runs
 from outage.runs.gathering import gather
 from outage.runs.impact import measure_impact
@@ -61,8 +61,8 @@ def test_lines_looked_at_in_many_ranges_lose_what_they_lose_in_one(
     with database.reading() as session:
         incident, base = get_incident(session, _FIRST), whole[0].base_snapshot
         inputs = gather(session, incident, base, whole[0].as_of, hold_hours=6, home_area_share=Fraction(1)).inputs
-    monkeypatch.setattr(measuring, "_SIGHTINGS_PER_MB", Fraction(1, 64))
-    monkeypatch.setattr(measuring, "_LINES_PER_MB", Fraction(1, 64))
+    monkeypatch.setattr(finding, "_SIGHTINGS_PER_MB", Fraction(1, 64))
+    monkeypatch.setattr(finding, "_JOINED_LINES_PER_MB", Fraction(1, 64))
     again = measuring.write_run(store, inputs)
     ids = SimpleNamespace(lines_snapshot=again.lines.id, patterns_snapshot=again.patterns.id)
     assert len(_told(store, whole[0])) > len(_LINES) // 2

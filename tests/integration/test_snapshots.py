@@ -130,7 +130,7 @@ def test_a_workspace_takes_arrow_and_parameters_and_streams_batches(store: Snaps
         assert sum(batch.num_rows for batch in batches) == 50_000
         unread = workspace.fetch_batches("FROM kept", size=100)
         next(unread)
-        unread.close()  # type: ignore[attr-defined]
+        unread.close()
         assert workspace.fetch_rows("SELECT 1") == [(1,)]
 
 
