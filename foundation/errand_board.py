@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +12,7 @@ from sqlalchemy import text
 
 from foundation import clock
 from foundation.db import Database
-from foundation.errands import Errand
+from foundation.errands import Errand, ErrandState
 from foundation.locks import Held
 
 _TELL_EVERY_SECONDS = 0.25
@@ -20,6 +21,10 @@ _UPDATE = text("UPDATE errands SET step = :step, done = :done, total = :total WH
 
 class StoppedError(Exception):
     """Somebody asked that the errand be stopped; what it had open is rolled back."""
+
+
+class LeftError(Exception):
+    """The runner was told to end; what the errand had open is rolled back, and another runner begins it again."""
 
 
 @dataclass(frozen=True)
@@ -88,14 +93,23 @@ class FileBoard:
 
 
 class Watch:
-    """What an errand's work is handed: it says how far it is, and is ended by StoppedError when somebody asks."""
+    """What an errand's work is handed: it says how far it is, and is ended by StoppedError when somebody asks.
 
-    def __init__(self, board: Board) -> None:
+    `leaving` is set when the runner is told to end.
+    """
+
+    def __init__(self, board: Board, leaving: threading.Event) -> None:
         self._board = board
+        self._leaving = leaving
         self._next = 0.0
 
     def __call__(self, step: str, done: int = 0, total: int = 0) -> None:
-        """Say how far the work is; raises StoppedError. May be called for every row: it writes a few times a second."""
+        """Say how far the work is; raises StoppedError, or LeftError when the runner is to end.
+
+        May be called for every row: it writes a few times a second.
+        """
+        if self._leaving.is_set():
+            raise LeftError
         now = clock.monotonic()
         if now < self._next:
             return
@@ -106,5 +120,7 @@ class Watch:
 
 def read_progress(database: Database, directory: Path, errand: Errand) -> Progress:
     """How far an errand is, wherever its runner tells it."""
-    told = FileBoard(directory, errand.id).read() if database.is_sqlite else None
+    # What a runner told that left it meanwhile is no progress.
+    in_file = database.is_sqlite and errand.state is not ErrandState.WAITING
+    told = FileBoard(directory, errand.id).read() if in_file else None
     return told or Progress(errand.step, errand.done, errand.total)

@@ -1,4 +1,4 @@
-"""Running errands: whoever holds an errand's lock does it; a runner that dies leaves it to the next."""
+"""Running errands: whoever holds an errand's lock does it; a runner that dies or is told to end leaves it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,17 @@ from sqlalchemy.exc import OperationalError
 
 from foundation import clock
 from foundation.db import Database
-from foundation.errand_board import Board, FileBoard, RowBoard, StoppedError, Watch
-from foundation.errands import Errand, ErrandState, begin_errand, end_errand, get_errand, list_open, stop_errand
+from foundation.errand_board import Board, FileBoard, LeftError, RowBoard, StoppedError, Watch
+from foundation.errands import (
+    Errand,
+    ErrandState,
+    begin_errand,
+    end_errand,
+    get_errand,
+    leave_errand,
+    list_open,
+    stop_errand,
+)
 from foundation.errors import InputError
 from foundation.locks import Held, try_lock
 from foundation.logging import get_logger
@@ -54,7 +63,8 @@ class Done:
 class ErrandKind:
     """A kind of errand: its name as a verb, its title for people, the permission to ask for or stop one.
 
-    `run` may run twice without harm; it gets the arguments, who asked, and the watch.
+    `run` may run twice, and be left at any call of its watch, without harm; it gets the arguments, who asked, and the
+    watch.
     """
 
     name: str
@@ -76,24 +86,25 @@ def ask_to_stop(surroundings: Surroundings, errand_id: int, *, actor: str) -> Er
 
 
 class Runner:
-    """Does errands one after another until told to stop."""
+    """Does errands one after another until `stop` is set: it then leaves the one in hand at its next step."""
 
-    def __init__(self, surroundings: Surroundings, kinds: Mapping[str, ErrandKind]) -> None:
+    def __init__(
+        self, surroundings: Surroundings, kinds: Mapping[str, ErrandKind], stop: threading.Event | None = None
+    ) -> None:
         self._surroundings = surroundings
         self._kinds = kinds
+        self._stop = stop or threading.Event()
 
-    def run_until(self, stop: threading.Event, wake: threading.Event | None = None) -> None:
-        """Look for errands until `stop` is set; `wake` cuts the rest between two looks short."""
-        while not stop.is_set():
+    def run(self) -> None:
+        """Look for errands until told to stop."""
+        while not self._stop.is_set():
             try:
                 ran = self.run_open()
             except OperationalError as error:
                 log.warning("database_unreachable", error=type(error.orig).__name__)
                 ran = 0
             if not ran:
-                (wake or stop).wait(_REST_SECONDS)
-            if wake is not None:
-                wake.clear()
+                self._stop.wait(_REST_SECONDS)
 
     def run_open(self) -> int:
         """Do every open errand that nobody else is doing; returns how many."""
@@ -102,7 +113,9 @@ class Runner:
         return sum(self.run_one(errand_id) for errand_id in waiting)
 
     def run_one(self, errand_id: int) -> bool:
-        """Do one errand unless another runner has it; whether it was done here."""
+        """Do one errand unless another runner has it; whether it came to an end here."""
+        if self._stop.is_set():
+            return False
         directory = self._surroundings.board_directory
         lock = try_lock(self._surroundings.database, _LOCKS + errand_id, directory / f"{errand_id}.lock")
         with lock as held:
@@ -112,20 +125,29 @@ class Runner:
                 errand = begin_errand(session, errand_id)
             if errand is None:
                 return False
-            self._run(errand, held)
+            if not self._run(errand, held):
+                return False
             if self._surroundings.database.is_sqlite:
                 FileBoard(directory, errand_id).clear()
                 (directory / f"{errand_id}.lock").unlink(missing_ok=True)
         return True
 
-    def _run(self, errand: Errand, held: Held) -> None:
+    def _run(self, errand: Errand, held: Held) -> bool:
+        """Do what the errand says; False when it was left in the middle."""
         started = clock.monotonic()
-        state, done, reason = self._outcome(errand, self._board(errand.id, held))
+        try:
+            state, done, reason = self._outcome(errand, self._board(errand.id, held))
+        except LeftError:
+            with self._surroundings.database.transaction() as session:
+                leave_errand(session, errand.id)
+            log.info("errand_left", errand=errand.id, kind=errand.kind)
+            return False
         result = None if done is None else {"said": done.said, "ref": done.ref, **done.detail}
         with self._surroundings.database.transaction() as session:
             end_errand(session, errand.id, state, result=result, reason=reason)
         seconds = round(clock.monotonic() - started, 1)
         log.info("errand_ended", errand=errand.id, kind=errand.kind, state=str(state), seconds=seconds)
+        return True
 
     def _outcome(self, errand: Errand, board: Board) -> tuple[ErrandState, Done | None, str | None]:
         kind = self._kinds.get(errand.kind)
@@ -134,9 +156,11 @@ class Runner:
         if errand.attempts > _MOST_ATTEMPTS:
             return ErrandState.FAILED, None, f"given up after {_MOST_ATTEMPTS} runners died over it"
         try:
-            watch = Watch(board)
+            watch = Watch(board, self._stop)
             watch("starting")
             return ErrandState.DONE, kind.run(self._surroundings, errand.arguments, errand.asked_by, watch), None
+        except LeftError:
+            raise
         except StoppedError:
             return ErrandState.STOPPED, None, "stopped by request; nothing of it was kept"
         except InputError as error:

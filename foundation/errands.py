@@ -19,7 +19,7 @@ from foundation.errors import NotFoundError, RefusedError
 
 
 class ErrandState(enum.StrEnum):
-    """waiting -> running -> done | failed | stopped; a running one whose runner died is run again."""
+    """waiting -> running -> done | failed | stopped; one whose runner died or was told to end is run again."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -134,6 +134,13 @@ def begin_errand(session: Session, errand_id: int) -> Errand | None:
     errand.state, errand.started_at = ErrandState.RUNNING, clock.now()
     errand.attempts += 1
     return errand
+
+
+def leave_errand(session: Session, errand_id: int) -> None:
+    """Put a running errand back among those that wait: its runner ends, and did not die of it."""
+    values = {"started_at": None, "attempts": Errand.attempts - 1, "step": "", "done": 0, "total": 0}
+    running = update(Errand).where(Errand.id == errand_id, Errand.state == ErrandState.RUNNING)
+    session.execute(running.values(values | {"state": ErrandState.WAITING}))
 
 
 def end_errand(

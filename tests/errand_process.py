@@ -1,8 +1,9 @@
-"""A runner in a process of its own whose errand writes a row and then never ends, so that it can be killed."""
+"""A runner in a process of its own whose errand writes a row and never ends by itself."""
 
 from __future__ import annotations
 
-import sys
+import signal
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ from foundation.snapshots import SnapshotStore
 
 
 def hang(surroundings: Surroundings, arguments: Mapping[str, Any], actor: str, watch: Watch) -> Done:
-    """Holds a writing transaction open until the process is killed."""
+    """Holds a writing transaction open until the process is killed or told to end."""
     with surroundings.database.transaction() as session:
         session.execute(text("INSERT INTO reference_counters (kind, year, last) VALUES ('HANG', 1, 1)"))
         print("running", flush=True)
@@ -29,4 +30,6 @@ def hang(surroundings: Surroundings, arguments: Mapping[str, Any], actor: str, w
 if __name__ == "__main__":
     settings = read_settings()
     surroundings = Surroundings(settings, Database(settings.database_url), SnapshotStore(settings.snapshots))
-    Runner(surroundings, {"write": ErrandKind("write", "Write", "errands.read", hang)}).run_one(int(sys.argv[1]))
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    Runner(surroundings, {"write": ErrandKind("write", "Write", "errands.read", hang)}, stop).run()

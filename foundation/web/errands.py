@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class Errands:
         self.surroundings = surroundings
         self.kinds: dict[str, WebErrand] = {}
         self.run_here = True
+        self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="errands")
 
     def begin(self, errand_id: int) -> None:
@@ -57,11 +59,12 @@ class Errands:
             self.begin(errand_id)
 
     def close(self) -> None:
-        """Wait for what runs here and take nothing more."""
+        """Leave what runs here at its next step, to whoever takes it up, and take nothing more."""
+        self._stop.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _runner(self) -> Runner:
-        return Runner(self.surroundings, {name: known.kind for name, known in self.kinds.items()})
+        return Runner(self.surroundings, {name: known.kind for name, known in self.kinds.items()}, self._stop)
 
 
 def set_up_errands(app: Flask) -> None:

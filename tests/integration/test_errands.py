@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -168,25 +169,62 @@ def test_two_runners_do_one_errand_once(surroundings: Surroundings) -> None:
     assert ran == [1]
 
 
-def test_a_killed_runners_errand_is_done_by_the_next(surroundings: Surroundings) -> None:
-    errand_id = ask(surroundings.database)
+@contextlib.contextmanager
+def hanging_in_a_process(surroundings: Surroundings, errand_id: int) -> Iterator[subprocess.Popen[bytes]]:
     environment = {
         **os.environ,
         "OUTAGE_DATA": str(surroundings.settings.data),
         "DATABASE_URL": surroundings.settings.database_url,
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.errand_process", str(errand_id)], env=environment, stdout=subprocess.PIPE
-    )
+    process = subprocess.Popen([sys.executable, "-m", "tests.errand_process"], env=environment, stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == b"running\n"
         assert runner(surroundings).run_one(errand_id) is False
+        yield process
     finally:
         process.kill()
         process.wait()
         if process.stdout is not None:
             process.stdout.close()
+
+
+def test_a_runner_that_is_told_to_end_leaves_its_errand_to_the_next(surroundings: Surroundings) -> None:
+    errand_id, after_it = ask(surroundings.database), ask(surroundings.database, "X-2")
+    with hanging_in_a_process(surroundings, errand_id) as process:
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+    for number in (errand_id, after_it):
+        errand = read(surroundings.database, number)
+        assert (errand.state, errand.attempts, errand.started_at) == (ErrandState.WAITING, 0, None)
+        assert read_progress(surroundings.database, surroundings.board_directory, errand) == Progress("", 0, 0)
+    assert counted(surroundings.database, "HANG") == 0
+    assert runner(surroundings).run_one(errand_id)
+    errand = read(surroundings.database, errand_id)
+    assert (errand.state, errand.attempts) == (ErrandState.DONE, 1)
+
+
+def test_a_stop_that_was_asked_for_outlives_a_runner_that_was_told_to_end(surroundings: Surroundings) -> None:
+    errand_id, stop = ask(surroundings.database), threading.Event()
+
+    def leave(surroundings: Surroundings, arguments: Mapping[str, Any], actor: str, watch: Watch) -> Done:
+        ask_to_stop(surroundings, errand_id, actor="omar")
+        stop.set()
+        watch("counting", 1, 2)
+        return Done("done", "X-1")
+
+    kinds = {"write": ErrandKind("write", "Write", "errands.read", leave)}
+    assert Runner(surroundings, kinds, stop).run_open() == 0
+    assert read(surroundings.database, errand_id).state is ErrandState.WAITING
+    assert runner(surroundings).run_open() == 1
+    assert read(surroundings.database, errand_id).state is ErrandState.STOPPED
+    assert counted(surroundings.database, "ROW") == 0
+
+
+def test_a_killed_runners_errand_is_done_by_the_next(surroundings: Surroundings) -> None:
+    errand_id = ask(surroundings.database)
+    with hanging_in_a_process(surroundings, errand_id):
+        pass
     # The server notices a dead client when it next speaks to it: a moment, not a lease.
     for _ in range(100):
         if runner(surroundings).run_one(errand_id):
