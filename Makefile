@@ -28,7 +28,7 @@ run: $(VENV)/.installed
 	$(BIN)/outage run
 
 benchmarks: $(VENV)/.installed-test
-	$(BIN)/pytest tests/benchmarks --benchmark-only -s
+	$(BIN)/pytest tests/benchmarks -s
 
 clean:
 	rm -rf $(VENV) build *.egg-info

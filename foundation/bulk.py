@@ -32,6 +32,11 @@ def insert_rows(connection: Connection, table: Table, columns: Sequence[str], ba
     return sum(max(cursor.executemany(statement, batch).rowcount, 0) for batch in batches)
 
 
+def insert_batches(connection: Connection, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
+    """Insert Arrow batches of stored values, columns by their names; returns the number of rows. As `insert_rows`."""
+    return sum(_insert_batch(connection, table, batch) for batch in batches)
+
+
 def read_batches(
     connection: Connection, statement: ClauseElement, schema: pa.Schema, *, size: int = 100_000
 ) -> Iterator[pa.RecordBatch]:
@@ -45,6 +50,19 @@ def read_batches(
         # The text is compiled for a driver with parameters, to which a percent sign is two; COPY is run without any.
         return _copy_out(connection, str(literal).replace("%%", "%"), schema, size)
     return _fetch_out(connection, str(literal), schema, size)
+
+
+def _insert_batch(connection: Connection, table: Table, batch: pa.RecordBatch) -> int:
+    if connection.dialect.name != "postgresql":
+        rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        return insert_rows(connection, table, batch.schema.names, [rows])
+    names = ", ".join(f'"{name}"' for name in batch.schema.names)
+    written = pa.BufferOutputStream()
+    arrow_csv.write_csv(batch, written, arrow_csv.WriteOptions(include_header=False))
+    with _driver(connection).cursor() as cursor:
+        with cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN (FORMAT csv)') as copy:
+            copy.write(written.getvalue())
+        return int(cursor.rowcount)
 
 
 def _copy_in(connection: Connection, statement: str, batches: Iterable[Iterable[Row]]) -> int:

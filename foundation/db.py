@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import enum
-from collections.abc import Iterator
+import json
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     String,
+    any_,
     cast,
     create_engine,
     event,
@@ -116,6 +118,17 @@ def insert_ignoring(session: Session, model: type[Base]) -> Any:
     """`INSERT ... ON CONFLICT DO NOTHING` for the session's database."""
     dialect = session.get_bind().dialect.name
     return (postgresql if dialect == "postgresql" else sqlite).insert(model).on_conflict_do_nothing()
+
+
+def one_of(session: Session, column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
+    """Whether a column is one of many values: `IN` with one parameter, whatever their number.
+
+    A parameter each costs more than the query, for both the statement's text and its plan are made anew.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        return column == any_(literal(list(values), postgresql.ARRAY(column.type)))
+    listed = func.json_each(json.dumps(list(values))).table_valued("value")
+    return column.in_(select(listed.c.value))
 
 
 def database_now(session: Session, plus_seconds: int = 0) -> ColumnElement[datetime]:

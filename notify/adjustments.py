@@ -53,6 +53,14 @@ def list_files(session: Session, *, limit: int = 50, offset: int = 0) -> Sequenc
     return session.scalars(select(AdjustmentFile).order_by(AdjustmentFile.id.desc()).limit(limit).offset(offset)).all()
 
 
+def get_file(session: Session, ref: str) -> AdjustmentFile:
+    """An adjustment file by its reference; raises NotFoundError."""
+    file = session.scalars(select(AdjustmentFile).where(AdjustmentFile.ref == ref)).one_or_none()
+    if file is None:
+        raise NotFoundError("no such adjustment file", value=ref, accepted="a file from the list")
+    return file
+
+
 def count_unfiled(session: Session) -> int:
     """How many lines await a file."""
     return session.scalar(select(func.count()).select_from(AdjustmentLine).where(AdjustmentLine.file_id.is_(None))) or 0

@@ -11,12 +11,17 @@ from typing import Any, Protocol
 
 from notify.models import DeliveryKind, DeliveryState
 
+# More questions than this without an answer, and the provider is not there.
+_MOST_FAILED_QUESTIONS = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """One attempt at one delivery. `body` is the finished text of a message, empty for a posting.
 
-    After `expires_at` it must not arrive: a carrier that can says so to its provider (a validity period).
+    After `expires_at` it must not arrive: a carrier that can says so to its provider (a validity period). `begun_at` is
+    known when it is asked about: no earlier can its request have left; `provider_ref` when an accepted one's receipt is
+    overdue: the provider's own name of it.
     """
 
     delivery_id: int
@@ -30,6 +35,8 @@ class Outgoing:
     body: str = ""
     campaign: str = ""
     expires_at: datetime | None = None
+    begun_at: datetime | None = None
+    provider_ref: str | None = None
 
 
 class Trouble(enum.StrEnum):
@@ -151,7 +158,8 @@ class Carrier(Protocol):
     def ask(self, batch: Sequence[Outgoing]) -> list[Outcome | None]:
         """What became of earlier attempts, in order: `pending` when it is certainly not there, None when unclear.
 
-        Raises CarrierError when it cannot be asked now.
+        `unknown` for those about which it could not be asked now; they are asked about again. Raises CarrierError when
+        that holds for all.
         """
         ...
 
@@ -172,7 +180,41 @@ def send_each(
         except Exception as error:  # nobody can tell whether the request had left
             return Outcome(DeliveryState.UNKNOWN, None, f"the adapter broke: {type(error).__name__}")
 
+    if len(batch) == 1:  # already in a thread of its own: that of its lane
+        return [guarded(batch[0])]
     return list(threads.map(guarded, batch))
+
+
+def ask_each(
+    threads: ThreadPoolExecutor, batch: Sequence[Outgoing], ask_one: Callable[[Outgoing], Outcome | None]
+) -> list[Outcome | None]:
+    """`ask` for carriers that are asked by row: a question without an answer leaves the answers to the others alone.
+
+    When several in a row failed nobody else is asked about. Raises the last CarrierError when all failed.
+    """
+    failures: list[CarrierError] = []  # since the last answer
+
+    def guarded(row: Outgoing) -> Outcome | CarrierError | None:
+        if len(failures) >= _MOST_FAILED_QUESTIONS:
+            return failures[-1]
+        try:
+            answer = ask_one(row)
+        except CarrierError as error:
+            failures.append(error)
+            return error
+        failures.clear()
+        return answer
+
+    answers = list(threads.map(guarded, batch))
+    errors = [answer for answer in answers if isinstance(answer, CarrierError)]
+    if errors and len(errors) == len(answers):
+        raise errors[-1]
+    return [
+        Outcome(DeliveryState.UNKNOWN, None, f"could not be asked: {answer.reason}")
+        if isinstance(answer, CarrierError)
+        else answer
+        for answer in answers
+    ]
 
 
 def outcome_of_error(error: CarrierError) -> Outcome:

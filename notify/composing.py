@@ -17,6 +17,7 @@ from babel.numbers import format_decimal
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
+from foundation.db import one_of
 from foundation.errors import InputError
 from foundation.money import Money
 from notify import texts
@@ -135,7 +136,7 @@ def _confirmed_postings(session: Session, groups: Collection[str]) -> dict[str, 
     query = (
         select(*(DELIVERIES.c[field] for field in fields))
         .where(
-            DELIVERIES.c.group_key.in_(sorted(groups)),
+            one_of(session, DELIVERIES.c.group_key, groups),
             DELIVERIES.c.kind == DeliveryKind.POSTING,
             DELIVERIES.c.state == DeliveryState.DELIVERED,
         )

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from foundation.clock import parse_zone
-from foundation.db import database_now
+from foundation.db import database_now, one_of
 from notify.counters import COUNTED, COUNTS, HELD, STANDS, WAITING, Changes, standing_of
 from notify.models import DELIVERIES, CampaignState, DeliveryKind, DeliveryState
 from notify.transitions import PENDING
@@ -163,7 +163,7 @@ def _pick(session: Session, condition: ColumnElement[bool], order: Any) -> Seque
 
 
 def _change(session: Session, rows: Sequence[Row[Any]], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
-    change = update(DELIVERIES).where(DELIVERIES.c.id.in_([row.id for row in rows]))
+    change = update(DELIVERIES).where(one_of(session, DELIVERIES.c.id, [row.id for row in rows]))
     change = change.values(changed_at=database_now(session), **values)
     returned: Sequence[Row[Any]] = session.execute(change.returning(*_TENDED)).all() if rows else []
     return returned

@@ -22,9 +22,11 @@ How "once" holds, whatever is killed in between:
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import queue
+from collections import Counter, defaultdict, deque
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -32,33 +34,21 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
+from foundation import clock
 from foundation.db import Database
-from foundation.logging import get_logger
-from notify.carriers import Carrier, CarrierError, Outcome, Outgoing, Trouble, outcome_of_error
-from notify.composing import compose_messages
-from notify.drained import DrainCounts, counts_of
+from notify.carriers import Carrier, Outcome, Outgoing
+from notify.drained import DrainCounts
 from notify.models import DeliveryKind, DeliveryState
-from notify.outcomes import Recorded, record_outcomes
-from notify.pacing import allow, charge, halt, sender_of, slow_down
-from notify.receipts import apply_kept
-from notify.screening import Conduct, Counted, count_texts, screen, uncount_texts
-from notify.segments import count_parts
-from notify.suppression import suppress_opted_out
-from notify.transitions import begin_attempts, claim, end_unsent, outgoing_of, release_claims
+from notify.screening import Conduct, Counted
+from notify.sending import Begun, Sender, begin, call, claim_due, record, word
+from notify.transitions import end_unsent, outgoing_of
 from notify.upkeep import open_waves, tend
 
 _FREE_CONDUCT = Conduct()
-log = get_logger()
-
-
-@dataclass(frozen=True)
-class _Worker:
-    """Who drains, by which rules; one for all lanes of a drain."""
-
-    database: Database
-    name: str
-    lease_seconds: int
-    conduct: Conduct
+# Of a carrier so many times what it has on its way is claimed ahead, so that it need not wait for a claim.
+_AHEAD = 4
+# A channel for which nothing was due is looked at again after so long while others are busy.
+_LOOK_AGAIN_SECONDS = 0.2
 
 
 def drain(
@@ -77,153 +67,212 @@ def drain(
     Owns its transactions. `worker` must be unique among living workers. Any number of workers may drain at once.
     With `tends` it first lets go what slept until now or was held in vain, and cancels what expired.
     """
-    me = _Worker(database, worker, lease_seconds, conduct)
-    counts = DrainCounts()
     if tends:
         tend(database)
-    while limit is None or counts.claimed < limit:
-        size = batch if limit is None else min(batch, limit - counts.claimed)
-        claimed = _claim_next(me, carriers, size)
-        counts += claimed.counts
-        for carrier, part in _by_carrier(claimed.rows, carriers):
-            counts += _send_all(me, carrier, part)
-        if not claimed.counts.claimed and not open_waves(database, carriers):
-            break
-    return counts
+    flow = _Flow(
+        database, carriers, Sender(worker, lease_seconds, conduct), batch, math.inf if limit is None else limit
+    )
+    with contextlib.closing(flow):
+        while flow.is_going_on():
+            flow.carry_on()
+        return flow.counts
 
 
-@dataclass(frozen=True)
-class _Claimed:
-    rows: Sequence[Row[Any]]
-    counts: DrainCounts
+@dataclass(slots=True)
+class _Flight:
+    """One call of a carrier: what left, and what came back, or the error that ended the thread."""
+
+    carrier: Carrier
+    outgoing: Sequence[Outgoing]
+    counted: Counted
+    outcomes: Sequence[Outcome] = ()
+    error: BaseException | None = None
 
 
-def _claim_next(me: _Worker, carriers: Mapping[str, Carrier], limit: int) -> _Claimed:
-    waits = DrainCounts()
-    for kind in (DeliveryKind.POSTING, DeliveryKind.MESSAGE):
-        with me.database.transaction() as session:
-            claimed = _claim(session, me, kind, carriers, limit)
-        if claimed.counts.claimed:
-            return claimed
-        waits += claimed.counts
-    return _Claimed([], waits)
+class _Flow:
+    """Rows on their way through all carriers at once: claimed ahead, called out in threads, recorded in this one.
+
+    Each carrier has so many lanes, and a lane one call at a time. What came back is recorded, and what goes next is
+    begun, in one transaction for as many lanes as have ended meanwhile: so a lane waits for one commit, not for its
+    neighbours, and never are more rows on their way than the carrier says.
+    """
+
+    def __init__(
+        self, database: Database, carriers: Mapping[str, Carrier], me: Sender, batch: int, limit: float
+    ) -> None:
+        self.counts = DrainCounts()
+        self._database, self._carriers, self._me = database, carriers, me
+        self._batch, self._limit = batch, limit
+        self._queued: dict[str, deque[Row[Any]]] = {name: deque() for name in carriers}
+        self._bodies: dict[int, str] = {}
+        self._calls: Counter[str] = Counter()
+        # What this worker's death leaves unknown is no more than what its widest carrier has on its way.
+        self._free_rows = max((carrier.in_flight for carrier in carriers.values()), default=0)
+        self._landed: queue.SimpleQueue[_Flight] = queue.SimpleQueue()
+        self._threads: dict[str, ThreadPoolExecutor] = {}
+        self._look_at: dict[tuple[DeliveryKind, str], float] = {}
+
+    def close(self) -> None:
+        """Wait for what is on its way."""
+        for threads in self._threads.values():
+            threads.shutdown()
+
+    def is_going_on(self) -> bool:
+        """Claim what there is room for; False when nothing is on its way and nothing may go."""
+        if self._claim() or self._is_busy():
+            return True
+        return self.counts.claimed < self._limit and bool(open_waves(self._database, self._carriers))
+
+    def carry_on(self) -> None:
+        """Record what has come back, waiting for it if nothing else can be done, and begin what there is room for."""
+        landed = self._wait() if self._calls.total() else {}
+        for name, carrier in self._carriers.items():
+            if landed.get(name) or self._room(carrier):
+                self._turn(carrier, landed.get(name, []))
+
+    def _is_busy(self) -> bool:
+        return bool(self._calls.total()) or any(self._queued.values())
+
+    def _claim(self) -> int:
+        """Claim for each channel that will soon have nothing to send; returns how many rows."""
+        limit = int(min(self._limit - self.counts.claimed, self._batch))
+        idle, rest = not self._is_busy(), DrainCounts()
+        for kind in (DeliveryKind.POSTING, DeliveryKind.MESSAGE) if limit > 0 else ():
+            low = self._low(kind, idle=idle)
+            whole = [name for name in low if kind == DeliveryKind.POSTING and self._takes_whole(name, limit)]
+            # What takes a whole claim in one call is not claimed for while it is in that call.
+            free = [
+                name for name in whole if not self._calls[name] and not self._queued[name] and limit <= self._free_rows
+            ]
+            for names, begins in ((free, True), ([name for name in low if name not in whole], False)):
+                counts = self._claim_for(kind, names, limit, begins=begins) if names else DrainCounts()
+                rest += counts
+                if counts.claimed:
+                    self.counts += counts
+                    return counts.claimed
+        if idle:
+            self.counts += rest
+        return 0
+
+    def _low(self, kind: DeliveryKind, *, idle: bool) -> list[str]:
+        """The channels that will soon have nothing to send, but for those that had nothing due a moment ago."""
+        now = clock.monotonic()
+        return [
+            name
+            for name, carrier in self._carriers.items()
+            if len(self._queued[name]) < carrier.in_flight and (idle or now >= self._look_at.get((kind, name), 0.0))
+        ]
+
+    def _takes_whole(self, name: str, rows: int) -> bool:
+        return _lanes(self._carriers[name]) == 1 and self._carriers[name].in_flight >= rows
+
+    def _claim_for(self, kind: DeliveryKind, names: Sequence[str], limit: int, *, begins: bool) -> DrainCounts:
+        wanted = {name: max(_AHEAD * self._carriers[name].in_flight, self._batch // 8) for name in names}
+        with self._database.transaction() as session:
+            claimed = claim_due(session, self._me, kind, self._carriers, wanted, limit, begins=begins)
+        rows = _by_channel(claimed.rows)
+        again = clock.monotonic() + _LOOK_AGAIN_SECONDS
+        self._look_at.update({(kind, name): again for name in names if name not in rows})
+        if begins:
+            # Postings have no words to be found and no days to be counted: they are on their way already.
+            for name, part in rows.items():
+                self._send(self._carriers[name], [outgoing_of(row, row.attempt) for row in part], {})
+        elif claimed.rows:
+            self._queue(claimed.rows)
+        return claimed.counts
+
+    def _queue(self, rows: Sequence[Row[Any]]) -> None:
+        with self._database.reading() as session:
+            words = word(session, rows)
+        if words.reasons:
+            with self._database.transaction() as session:
+                failed = end_unsent(session, words.reasons, DeliveryState.FAILED, worker=self._me.worker)
+            self.counts += DrainCounts(failed=failed)
+        self._bodies.update(words.bodies)
+        for name, part in _by_channel(rows).items():
+            self._queued[name].extend(row for row in part if row.id not in words.reasons)
+
+    def _wait(self) -> dict[str, list[_Flight]]:
+        """What has come back by now, at least one call unless a channel may be looked at again, by channel."""
+        landed: dict[str, list[_Flight]] = defaultdict(list)
+        has_room = any(self._room(carrier) for carrier in self._carriers.values())
+        with contextlib.suppress(queue.Empty):
+            flight = self._landed.get(block=not has_room, timeout=_LOOK_AGAIN_SECONDS)
+            while True:
+                if flight.error is not None:
+                    raise flight.error
+                self._calls[flight.carrier.name] -= 1
+                landed[flight.carrier.name].append(flight)
+                flight = self._landed.get_nowait()
+        return landed
+
+    def _room(self, carrier: Carrier) -> int:
+        """How many of the carrier's queued rows may begin now."""
+        size = max(1, carrier.in_flight // _lanes(carrier))
+        lanes = _lanes(carrier) - self._calls[carrier.name]
+        return min(len(self._queued[carrier.name]), lanes * size, self._free_rows)
+
+    def _turn(self, carrier: Carrier, landed: Sequence[_Flight]) -> None:
+        """Record calls that came back, and begin the next ones."""
+        # Days are counted down by one and up by the other: in one transaction two workers could wait for each other.
+        begins_apart = self._me.conduct.texts_per_day is not None and bool(landed)
+        begun = None
+        self._free_rows += sum(len(flight.outgoing) for flight in landed)
+        with self._database.transaction() as session:
+            counts = self._record(session, carrier, landed)
+            if not begins_apart:
+                begun = self._begin(session, carrier)
+        if begins_apart:
+            with self._database.transaction() as session:
+                begun = self._begin(session, carrier)
+        # From here to `_record` no transaction is open for these rows: the call may take long, and the commit above is
+        # what tells whoever finds them after our death that they may have been sent.
+        self.counts += counts
+        if begun is not None:
+            self.counts += begun.counts
+            self._send(carrier, begun.outgoing, begun.counted)
+
+    def _record(self, session: Session, carrier: Carrier, landed: Sequence[_Flight]) -> DrainCounts:
+        if not landed:
+            return DrainCounts()
+        outgoing = [row for flight in landed for row in flight.outgoing]
+        outcomes = [outcome for flight in landed for outcome in flight.outcomes]
+        counted = {number: day for flight in landed for number, day in flight.counted.items()}
+        return record(session, carrier, outgoing, outcomes, counted)
+
+    def _begin(self, session: Session, carrier: Carrier) -> Begun | None:
+        rows = [self._queued[carrier.name].popleft() for _ in range(self._room(carrier))]
+        if not rows:
+            return None
+        bodies = {row.id: self._bodies.pop(row.id, "") for row in rows}
+        return begin(session, self._me, carrier, rows, bodies)
+
+    def _send(self, carrier: Carrier, outgoing: Sequence[Outgoing], counted: Counted) -> None:
+        """Hand begun attempts to the carrier's lanes."""
+        lanes = _lanes(carrier)
+        size = max(1, carrier.in_flight // lanes)
+        if carrier.name not in self._threads:
+            self._threads[carrier.name] = ThreadPoolExecutor(lanes, thread_name_prefix=carrier.name)
+        for start in range(0, len(outgoing), size):
+            flight = _Flight(carrier, outgoing[start : start + size], counted)
+            self._calls[carrier.name] += 1
+            self._free_rows -= len(flight.outgoing)
+            self._threads[carrier.name].submit(self._fly, flight)
+
+    def _fly(self, flight: _Flight) -> None:
+        try:
+            flight.outcomes = call(flight.carrier, flight.outgoing)
+        except BaseException as error:  # whoever waits for this call must not wait for ever
+            flight.error = error
+        self._landed.put(flight)
 
 
-def _claim(session: Session, me: _Worker, kind: DeliveryKind, carriers: Mapping[str, Carrier], limit: int) -> _Claimed:
-    senders = {name: sender_of(carrier) for name, carrier in carriers.items()}
-    allowance = allow(session, {senders[name]: carrier.manner for name, carrier in carriers.items()})
-    open_channels = [name for name, sender in senders.items() if sender in allowance.rows]
-    most = {name: room for name in open_channels if (room := allowance.rows[senders[name]]) is not None}
-    rest = DrainCounts(rest_seconds=allowance.wait_seconds if allowance.wait_seconds is not None else math.inf)
-    rows = claim(session, kind, open_channels, worker=me.name, lease_seconds=me.lease_seconds, limit=limit, most=most)
-    if not rows:
-        return _Claimed([], rest)
-    screened = screen(session, rows, me.conduct, worker=me.name)
-    for channel, number in Counter(row.channel for row in screened.rows).items():
-        if channel in most:
-            charge(session, senders[channel], number)
-    counts = DrainCounts(claimed=len(rows), put_off=screened.put_off, suppressed=screened.suppressed)
-    return _Claimed(screened.rows, counts)
+def _lanes(carrier: Carrier) -> int:
+    return max(1, min(carrier.manner.lanes, carrier.in_flight))
 
 
-def _by_carrier(rows: Iterable[Row[Any]], carriers: Mapping[str, Carrier]) -> Iterator[tuple[Carrier, list[Row[Any]]]]:
+def _by_channel(rows: Sequence[Row[Any]]) -> Mapping[str, list[Row[Any]]]:
     by_channel: dict[str, list[Row[Any]]] = defaultdict(list)
     for row in rows:
         by_channel[row.channel].append(row)
-    for channel, part in by_channel.items():
-        yield carriers[channel], part
-
-
-def _send_all(me: _Worker, carrier: Carrier, rows: Sequence[Row[Any]]) -> DrainCounts:
-    lanes = max(1, min(carrier.manner.lanes, carrier.in_flight))
-    size = max(1, carrier.in_flight // lanes)
-    parts = [rows[start : start + size] for start in range(0, len(rows), size)]
-    if lanes == 1 or len(parts) == 1:
-        return sum((_send(me, carrier, part) for part in parts), DrainCounts())
-    with ThreadPoolExecutor(lanes, thread_name_prefix=carrier.name) as threads:
-        return sum(threads.map(lambda part: _send(me, carrier, part), parts), DrainCounts())
-
-
-def _send(me: _Worker, carrier: Carrier, rows: Sequence[Row[Any]]) -> DrainCounts:
-    bodies, reasons = _compose(me.database, rows)
-    sendable = [row for row in rows if row.id not in reasons]
-    with me.database.transaction() as session:
-        failed = end_unsent(session, reasons, DeliveryState.FAILED, worker=me.name)
-        counted, over = count_texts(session, sendable, me.conduct, worker=me.name)
-        ids = [row.id for row in sendable]
-        begun = begin_attempts(session, ids, worker=me.name, lease_seconds=me.lease_seconds)
-        # Not begun: put off just now, taken by others, or of a campaign that was paused meanwhile.
-        kept_back = release_claims(session, [number for number in ids if number not in begun], worker=me.name)
-        uncount_texts(session, [day for number, day in counted.items() if number not in begun])
-        _charge_parts(session, carrier, [bodies.get(number, "") for number in begun])
-    # From here to `_record` no transaction is open: the call may take long, and the commit above is what tells
-    # whoever finds these rows after our death that they may have been sent.
-    outgoing = [outgoing_of(row, begun[row.id], bodies.get(row.id, "")) for row in sendable if row.id in begun]
-    outcomes = _call(carrier, outgoing)
-    recorded = _record(me.database, carrier, outgoing, outcomes, counted)
-    lost = len(sendable) - over - kept_back - sum(recorded.states.values())
-    return counts_of(recorded) + DrainCounts(failed=failed, put_off=over, put_back=kept_back, lost=lost)
-
-
-def _compose(database: Database, rows: Sequence[Row[Any]]) -> tuple[Mapping[int, str], Mapping[int, str]]:
-    messages = [row for row in rows if row.kind == DeliveryKind.MESSAGE]
-    if not messages:
-        return {}, {}
-    with database.reading() as session:
-        composed = compose_messages(session, messages)
-    return composed.bodies, composed.reasons
-
-
-def _charge_parts(session: Session, carrier: Carrier, bodies: Sequence[str]) -> None:
-    """A text in three parts takes three tokens; one was taken when it was claimed, before its words were known."""
-    if carrier.manner.rows_per_second is not None:
-        charge(session, sender_of(carrier), sum(count_parts(body).parts - 1 for body in bodies if body))
-
-
-def _call(carrier: Carrier, outgoing: Sequence[Outgoing]) -> Sequence[Outcome]:
-    if not outgoing:
-        return []
-    try:
-        outcomes = carrier.send(outgoing)
-    except CarrierError as error:
-        return [outcome_of_error(error)] * len(outgoing)
-    except Exception as error:  # an adapter's mistake must not look like rows that were never sent
-        log.exception("carrier_broke", channel=carrier.name)
-        return [Outcome(DeliveryState.UNKNOWN, None, f"the adapter broke: {type(error).__name__}")] * len(outgoing)
-    if len(outcomes) != len(outgoing):
-        log.error("carrier_miscounted", channel=carrier.name)
-        return [Outcome(DeliveryState.UNKNOWN, None, "the adapter gave another number of outcomes")] * len(outgoing)
-    return outcomes
-
-
-def _record(
-    database: Database,
-    carrier: Carrier,
-    outgoing: Sequence[Outgoing],
-    outcomes: Sequence[Outcome],
-    counted: Counted,
-) -> Recorded:
-    if not outgoing:
-        return Recorded({}, 0)
-    known = {(row.delivery_id, row.attempt): outcome for row, outcome in zip(outgoing, outcomes, strict=True)}
-    with database.transaction() as session:
-        recorded = record_outcomes(session, known, receipt_hours=carrier.promises.receipt_hours)
-        if carrier.promises.receipt_hours is not None:
-            apply_kept(session, carrier.name, {one.provider_ref for one in outcomes if one.provider_ref})
-        not_sent = [number for (number, _), one in known.items() if one.state == DeliveryState.PENDING]
-        uncount_texts(session, [counted[number] for number in not_sent if number in counted])
-        _heed(session, carrier, outgoing, outcomes)
-    return recorded
-
-
-def _heed(session: Session, carrier: Carrier, outgoing: Sequence[Outgoing], outcomes: Sequence[Outcome]) -> None:
-    """What outcomes say beyond their rows: slow down, stop, text these no longer."""
-    troubles = {outcome.trouble: outcome for outcome in outcomes if outcome.trouble is not None}
-    if Trouble.THROTTLED in troubles:
-        waits = [outcome.retry_after_seconds for outcome in outcomes if outcome.retry_after_seconds is not None]
-        slow_down(session, sender_of(carrier), max(waits, default=None))
-    if Trouble.REFUSED_ALL in troubles:
-        halt(session, sender_of(carrier), troubles[Trouble.REFUSED_ALL].reason or "refused")
-    opted_out = [row.address for row, one in zip(outgoing, outcomes, strict=True) if one.trouble is Trouble.OPTED_OUT]
-    if opted_out:
-        suppress_opted_out(session, opted_out, channel=carrier.name)
+    return by_channel

@@ -119,16 +119,33 @@ def enqueue(session: Session, batches: Iterable[Iterable[NewDelivery]]) -> int:
     """
     connection = session.connection()
     _STAGED.create(connection)
-    newest = session.scalar(select(func.max(COUNTS.c.id))) or 0
     now = clock.now()
-    added = sum(_merge(connection, batch, now) for batch in batches)
+    added = open_added(session, (_merge(connection, batch, now) for batch in batches))
     _STAGED.drop(connection)
+    return added
+
+
+def open_added(session: Session, batches: Iterable[int]) -> int:
+    """Draw the numbers of rows that batches add and count; then open their campaigns. Returns the sum.
+
+    For those who write deliveries; raises as `enqueue` does.
+    """
+    connection = session.connection()
+    newest = session.scalar(select(func.max(COUNTS.c.id))) or 0
+    added = sum(batches)
     if added:
         _open_campaigns(session, newest)
     if connection.dialect.name == "postgresql" and added > _MANY:
         # Without fresh statistics PostgreSQL reads the whole table for each batch that workers send.
         connection.execute(text("ANALYZE deliveries"))
     return added
+
+
+def waves_of(group_keys: Iterable[str], rows: int) -> list[int]:
+    """The wave of each group; `rows` of all groups together that are no more than a canary go at once, by priority."""
+    if rows < DEFAULT_PLAN.canary_rows:
+        return [LAST_WAVE for _ in group_keys]
+    return [_WAVE_OF[zlib.crc32(key.encode()) % 100] for key in group_keys]
 
 
 def _merge(connection: Connection, batch: Iterable[NewDelivery], now: datetime) -> int:

@@ -6,6 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -20,12 +21,13 @@ from sqlalchemy import (
     literal,
     null,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
-from foundation.db import database_now
+from foundation.db import database_now, one_of
 from notify.carriers import Outcome
 from notify.counters import COUNTED, HELD, ORPHANED, STANDS, WAITING, Changes, standing_of
 from notify.fallback import take_next_way
@@ -115,6 +117,23 @@ def list_unknown(session: Session, channel: str, *, asked_after_seconds: int, li
     return session.execute(query).all()
 
 
+def find_begun(session: Session, rows: Sequence[Row[Any]]) -> dict[tuple[int, int], datetime]:
+    """When attempts began, by (delivery id, attempt)."""
+    wanted = tuple_(ATTEMPTS.c.delivery_id, ATTEMPTS.c.number).in_([(row.id, row.attempt) for row in rows])
+    found = session.execute(select(ATTEMPTS.c.delivery_id, ATTEMPTS.c.number, ATTEMPTS.c.started_at).where(wanted))
+    return {(row.delivery_id, row.number): row.started_at for row in found}
+
+
+def find_owners(session: Session, channel: str, refs: Collection[str]) -> dict[str, set[int]]:
+    """The deliveries of a channel that bear these references of its provider, by reference."""
+    query = select(DELIVERIES.c.provider_ref, DELIVERIES.c.id)
+    query = query.where(DELIVERIES.c.provider_ref.in_(sorted(refs)), DELIVERIES.c.channel == channel)
+    owners: dict[str, set[int]] = defaultdict(set)
+    for ref, number in session.execute(query):
+        owners[ref].add(number)
+    return owners
+
+
 def put_off_asking(session: Session, attempts: Mapping[tuple[int, int], str], seconds: int) -> None:
     """Keep attempts `unknown` with a reason by (delivery id, attempt), and ask about them again only after a while."""
     rows = [
@@ -136,7 +155,7 @@ def put_off_asking(session: Session, attempts: Mapping[tuple[int, int], str], se
 
 def _lock(session: Session, outcomes: Said) -> Sequence[Row[Any]]:
     # One order for all writers, so that two of them cannot wait for each other.
-    query = select(*_LOCKED).where(DELIVERIES.c.id.in_({number for number, _ in outcomes}))
+    query = select(*_LOCKED).where(one_of(session, DELIVERIES.c.id, [number for number, _ in outcomes]))
     return session.execute(query.order_by(DELIVERIES.c.id).with_for_update()).all()
 
 
@@ -192,7 +211,7 @@ def _end_attempts(
     if state == DeliveryState.PENDING:
         values |= {"not_before": database_now(session, wait), "hold": "time"}
     session.execute(update(DELIVERIES).where(DELIVERIES.c.id == cast(ended.c.key, DELIVERIES.c.id.type)).values(values))
-    attempts = update(ATTEMPTS).where(ATTEMPTS.c.delivery_id.in_(list(refs)), ATTEMPTS.c.number == attempt)
+    attempts = update(ATTEMPTS).where(one_of(session, ATTEMPTS.c.delivery_id, refs), ATTEMPTS.c.number == attempt)
     session.execute(attempts.values(ended_at=now, outcome=str(state), detail=reason))
 
 
@@ -218,7 +237,7 @@ def _release_messages(session: Session, groups: Collection[str], changes: Change
     waiting = (
         select(DELIVERIES.c.id)
         .where(
-            DELIVERIES.c.group_key.in_(sorted(groups)),
+            one_of(session, DELIVERIES.c.group_key, groups),
             DELIVERIES.c.kind == DeliveryKind.MESSAGE,
             DELIVERIES.c.state == DeliveryState.PENDING,
             DELIVERIES.c.waiting,
@@ -227,13 +246,16 @@ def _release_messages(session: Session, groups: Collection[str], changes: Change
         .with_for_update()
     )
     ids = session.scalars(waiting).all()
+    if not ids:
+        return 0
     posting = DELIVERIES.alias("posting")
     unconfirmed = exists().where(
         posting.c.group_key == DELIVERIES.c.group_key,
         posting.c.kind == DeliveryKind.POSTING,
         posting.c.state != DeliveryState.DELIVERED,
     )
-    release = update(DELIVERIES).where(DELIVERIES.c.id.in_(ids), ~unconfirmed).values(waiting=False, reason=None)
+    free = update(DELIVERIES).where(one_of(session, DELIVERIES.c.id, ids), ~unconfirmed)
+    release = free.values(waiting=False, reason=None)
     released = session.execute(release.returning(*COUNTED, DELIVERIES.c.hold)).all()
     for row in released:
         changes.move(row, WAITING, PENDING if row.hold is None else HELD)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Table, select, update
+from sqlalchemy import Row, Table, Update, select, update
 from sqlalchemy.orm import Session
 
 from foundation import clock
-from foundation.db import database_now, insert_ignoring
+from foundation.db import database_now, insert_ignoring, one_of
 from foundation.errors import InputError
 from notify.carriers import Outcome
 from notify.models import DELIVERIES, DeliveryState, Receipt
@@ -29,6 +29,7 @@ _BEFORE_OUTCOME = frozenset({DeliveryState.SENDING, DeliveryState.UNKNOWN})
 # Put back to be tried again, though the provider now says that an earlier attempt was taken.
 _TO_BE_TRIED = frozenset({DeliveryState.PENDING, DeliveryState.CLAIMED})
 _AT_ONCE = 1000
+_ASK_AGAIN_AFTER_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def apply_kept(session: Session, channel: str, provider_refs: Collection[str] | 
     if provider_refs is not None:
         if not provider_refs:
             return 0
-        query = query.where(RECEIPTS.c.provider_ref.in_(sorted(provider_refs)))
+        query = query.where(one_of(session, RECEIPTS.c.provider_ref, provider_refs))
     else:
         query = query.where(RECEIPTS.c.received_at >= clock.now() - KEPT)
     _, moved = _apply(session, session.execute(query.order_by(RECEIPTS.c.id).limit(_AT_ONCE)).all())
@@ -114,8 +115,9 @@ def apply_kept(session: Session, channel: str, provider_refs: Collection[str] | 
 
 def list_overdue(session: Session, channel: str, limit: int) -> Sequence[Row[Any]]:
     """Accepted deliveries of a channel whose receipt should have come by now."""
+    fields: tuple[Any, ...] = (*CLAIMED, DELIVERIES.c.provider_ref)
     query = (
-        select(*CLAIMED)
+        select(*fields)
         .where(
             DELIVERIES.c.state == DeliveryState.ACCEPTED,
             DELIVERIES.c.lease_until.is_not(None),
@@ -130,16 +132,24 @@ def list_overdue(session: Session, channel: str, limit: int) -> Sequence[Row[Any
 def settle_overdue(session: Session, answers: Mapping[tuple[int, int], Outcome | None], hours: int) -> int:
     """What asking said about overdue receipts: final answers are written, of the rest it is noted that none came.
 
-    By (delivery id, attempt); returns how many became final.
+    By (delivery id, attempt); returns how many became final. What could not be asked about (`unknown`) stays overdue,
+    and is asked about again after a while.
     """
     final = {key: answer for key, answer in answers.items() if answer is not None and _RANK.get(answer.state) == 2}
     recorded = write_where(
         session, final, lambda row, attempt, _: row.state == DeliveryState.ACCEPTED and row.attempt == attempt
     )
-    rest = [number for number, attempt in answers.keys() - final.keys()]
-    note = update(DELIVERIES).where(DELIVERIES.c.id.in_(rest), DELIVERIES.c.state == DeliveryState.ACCEPTED)
-    session.execute(note.values(lease_until=None, reason=f"no receipt came in {hours} hours"))
+    later = {key for key, answer in answers.items() if answer is not None and answer.state == DeliveryState.UNKNOWN}
+    again = _still_accepted(session, [number for number, _ in later])
+    session.execute(again.values(lease_until=database_now(session, _ASK_AGAIN_AFTER_SECONDS)))
+    rest = _still_accepted(session, [number for number, _ in answers.keys() - final.keys() - later])
+    session.execute(rest.values(lease_until=None, reason=f"no receipt came in {hours} hours"))
     return sum(recorded.states.values())
+
+
+def _still_accepted(session: Session, ids: Collection[int]) -> Update:
+    is_one = one_of(session, DELIVERIES.c.id, ids)
+    return update(DELIVERIES).where(is_one, DELIVERIES.c.state == DeliveryState.ACCEPTED)
 
 
 def list_receipts(session: Session, delivery_id: int) -> Sequence[Receipt]:
@@ -167,6 +177,8 @@ def _load(session: Session, ids: Sequence[int]) -> list[Row[Any]]:
 
 def _apply(session: Session, receipts: Sequence[Row[Any]]) -> tuple[int, int]:
     """Apply those whose delivery is known, the highest of each delivery's; returns (applied, moved)."""
+    if not receipts:
+        return 0, 0
     known, foreign = _match(session, receipts)
     by_delivery: dict[int, list[tuple[int, Row[Any]]]] = defaultdict(list)
     for receipt in receipts:
@@ -206,10 +218,10 @@ def _match(session: Session, receipts: Sequence[Row[Any]]) -> tuple[dict[int, tu
     by_id: dict[int, Row[Any]] = {}
     by_ref: dict[tuple[str, str], Row[Any]] = {}
     if ids:
-        rows = session.execute(select(*fields).where(DELIVERIES.c.id.in_(sorted(ids))))
+        rows = session.execute(select(*fields).where(one_of(session, DELIVERIES.c.id, ids)))
         by_id = {row.id: row for row in rows}
     if refs:
-        rows = session.execute(select(*fields).where(DELIVERIES.c.provider_ref.in_(sorted(refs))))
+        rows = session.execute(select(*fields).where(one_of(session, DELIVERIES.c.provider_ref, refs)))
         by_ref = {(row.channel, row.provider_ref): row for row in rows}
     known: dict[int, tuple[int, int]] = {}
     foreign: set[int] = set()

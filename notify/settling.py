@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Row
+from sqlalchemy.orm import Session
 
 from foundation.db import Database
 from foundation.logging import get_logger
@@ -14,7 +16,7 @@ from notify.carriers import Carrier, CarrierError, Outcome, Outgoing
 from notify.composing import compose_messages
 from notify.drained import DrainCounts, counts_of
 from notify.models import DeliveryKind, DeliveryState
-from notify.outcomes import list_unknown, put_off_asking, record_outcomes
+from notify.outcomes import find_begun, find_owners, list_unknown, put_off_asking, record_outcomes
 from notify.receipts import apply_kept, list_overdue, settle_overdue
 from notify.transitions import outgoing_of
 
@@ -52,13 +54,15 @@ def _settle(database: Database, carrier: Carrier) -> DrainCounts:
 
 
 def _asked_about(database: Database, rows: Sequence[Row[Any]]) -> list[Outgoing]:
-    """The rows as they went out: a provider without keys of ours knows a text by its words only."""
+    """The rows as they went out: a provider without keys of ours knows a text by its words and its time only."""
     messages = [row for row in rows if row.kind == DeliveryKind.MESSAGE]
-    bodies: Mapping[int, str] = {}
-    if messages:
-        with database.reading() as session:
-            bodies = compose_messages(session, messages).bodies
-    return [outgoing_of(row, row.attempt, bodies.get(row.id, "")) for row in rows]
+    if not messages:
+        return [outgoing_of(row, row.attempt) for row in rows]
+    with database.reading() as session:
+        bodies = compose_messages(session, messages).bodies
+        begun = find_begun(session, messages)
+    outgoing = [outgoing_of(row, row.attempt, bodies.get(row.id, "")) for row in rows]
+    return [replace(row, begun_at=begun.get((row.delivery_id, row.attempt))) for row in outgoing]
 
 
 def _settle_batch(database: Database, carrier: Carrier, outgoing: Sequence[Outgoing]) -> DrainCounts:
@@ -75,9 +79,25 @@ def _settle_batch(database: Database, carrier: Carrier, outgoing: Sequence[Outgo
         else:
             known[row.delivery_id, row.attempt] = answer
     with database.transaction() as session:
+        for attempt in _claimed_by_others(session, carrier.name, known):
+            open_[attempt] = f"{carrier.name} has a text that may be this one or another of ours"
+            del known[attempt]
         recorded = record_outcomes(session, known, receipt_hours=carrier.promises.receipt_hours)
         put_off_asking(session, open_, _ASK_AGAIN_AFTER_SECONDS)
     return counts_of(recorded) + DrainCounts(settled=sum(recorded.states.values()))
+
+
+def _claimed_by_others(
+    session: Session, channel: str, known: Mapping[tuple[int, int], Outcome]
+) -> list[tuple[int, int]]:
+    """The attempts whose answer names what another delivery has already, or what another was answered with too."""
+    refs: dict[str, set[int]] = defaultdict(set)
+    for (number, _), outcome in known.items():
+        if outcome.provider_ref is not None:
+            refs[outcome.provider_ref].add(number)
+    for ref, owners in find_owners(session, channel, refs).items():
+        refs[ref] |= owners
+    return [attempt for attempt, outcome in known.items() if len(refs.get(outcome.provider_ref or "", ())) > 1]
 
 
 def _ask(carrier: Carrier, outgoing: Sequence[Outgoing]) -> Sequence[Outcome | None]:
@@ -99,7 +119,8 @@ def _seek_receipts(database: Database, carrier: Carrier, hours: int) -> DrainCou
             rows = list_overdue(session, carrier.name, _ASK_AT_ONCE)
         if not rows:
             return DrainCounts(settled=settled)
-        outgoing = _asked_about(database, rows)
+        asked = _asked_about(database, rows)
+        outgoing = [replace(one, provider_ref=row.provider_ref) for one, row in zip(asked, rows, strict=True)]
         answers = _ask(carrier, outgoing) if carrier.promises.can_be_asked else [None] * len(outgoing)
         by_attempt = {(row.delivery_id, row.attempt): one for row, one in zip(outgoing, answers, strict=True)}
         with database.transaction() as session:

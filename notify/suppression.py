@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from foundation import clock
 from foundation.audit import write_audit
-from foundation.db import insert_ignoring
+from foundation.db import insert_ignoring, one_of
 from foundation.errors import InputError, NotFoundError
 from notify.models import Purpose, Scope, Suppression
 
@@ -118,7 +118,7 @@ def find_suppressed(session: Session, addresses: Collection[str]) -> dict[str, d
     found: dict[str, dict[Scope, str]] = {}
     query = select(SUPPRESSIONS.c.address, SUPPRESSIONS.c.scope, SUPPRESSIONS.c.reason)
     plain = {plain_address(address) for address in addresses}
-    query = query.where(SUPPRESSIONS.c.address.in_(sorted(plain)), SUPPRESSIONS.c.ended_at.is_(None))
+    query = query.where(one_of(session, SUPPRESSIONS.c.address, plain), SUPPRESSIONS.c.ended_at.is_(None))
     for address, scope, reason in session.execute(query):
         found.setdefault(address, {})[scope] = reason
     return {address: found[same] for address in addresses if (same := plain_address(address)) in found}

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, literal, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from foundation.db import database_now
+from foundation.db import database_now, one_of
 from notify.carriers import Outgoing
 from notify.counters import COUNTED, COUNTS, HELD, ORPHANED, Changes
 from notify.models import ATTEMPTS, DELIVERIES, CampaignState, DeliveryKind, DeliveryState
@@ -20,6 +20,7 @@ from notify.waves import CAMPAIGNS, GATES
 CLAIMABLE = text("state = 'pending' AND NOT waiting AND hold IS NULL")
 IN_FLIGHT = text("state IN ('claimed', 'sending', 'unknown')")
 PENDING = str(DeliveryState.PENDING)
+_STOPPED = select(CAMPAIGNS.c.campaign).where(CAMPAIGNS.c.state != CampaignState.RUNNING)
 _CHUNK = 5000
 _FIELDS = ("id", "key", "group_key", "address", "payload", "attempt", "expires_at")
 _MESSAGE_FIELDS = ("purpose", "statutory", "any_hour", "zone")
@@ -35,27 +36,31 @@ def claim(
     lease_seconds: int,
     limit: int,
     most: Mapping[str, int] | None = None,
+    begins: bool = False,
 ) -> Sequence[Row[Any]]:
     """Claim up to `limit` deliveries that may go now, by priority; nobody else gets them while the lease holds.
 
-    Of a channel in `most` no more than it says. Only of running campaigns, and of these the open waves.
+    Of a channel in `most` no more than it says. Only of running campaigns, and of these the open waves. With `begins`
+    they are `sending` at once, for callers that hand them over as soon as this is committed.
     """
     ids = _find_due(session, kind, channels, limit, dict(most or {}))
     if not ids:
         return []
-    statement = (
-        update(DELIVERIES)
-        .where(DELIVERIES.c.id.in_(ids))
-        .values(
-            state=DeliveryState.CLAIMED,
-            worker=worker,
-            lease_until=database_now(session, lease_seconds),
-            changed_at=database_now(session),
-        )
-        .returning(*CLAIMED)
-    )
+    values: dict[str, Any] = {
+        "state": DeliveryState.CLAIMED,
+        "worker": worker,
+        "lease_until": database_now(session, lease_seconds),
+        "changed_at": database_now(session),
+    }
+    due = one_of(session, DELIVERIES.c.id, ids)
+    if begins:
+        values |= {"state": DeliveryState.SENDING, "attempt": DELIVERIES.c.attempt + 1}
+        due = and_(due, DELIVERIES.c.campaign.not_in(_STOPPED))
+    rows = session.execute(update(DELIVERIES).where(due).values(values).returning(*CLAIMED)).all()
+    if begins:
+        _note_attempts(session, [row.id for row in rows], worker)
     place = {number: index for index, number in enumerate(ids)}
-    return sorted(session.execute(statement), key=lambda row: place[row.id])
+    return sorted(rows, key=lambda row: place[row.id])
 
 
 def begin_attempts(session: Session, ids: Collection[int], *, worker: str, lease_seconds: int) -> dict[int, int]:
@@ -63,10 +68,9 @@ def begin_attempts(session: Session, ids: Collection[int], *, worker: str, lease
 
     Commit before the request leaves: a row that is not `sending` has certainly not been sent.
     """
-    stopped = select(CAMPAIGNS.c.campaign).where(CAMPAIGNS.c.state != CampaignState.RUNNING)
     statement = (
         update(DELIVERIES)
-        .where(_held(ids, worker), DELIVERIES.c.campaign.not_in(stopped))
+        .where(_held(session, ids, worker), DELIVERIES.c.campaign.not_in(_STOPPED))
         .values(
             state=DeliveryState.SENDING,
             attempt=DELIVERIES.c.attempt + 1,
@@ -76,11 +80,7 @@ def begin_attempts(session: Session, ids: Collection[int], *, worker: str, lease
         .returning(DELIVERIES.c.id, DELIVERIES.c.attempt)
     )
     begun = {row.id: row.attempt for row in session.execute(statement)}
-    started_at: ColumnElement[datetime] = database_now(session)
-    rows = select(DELIVERIES.c.id, DELIVERIES.c.attempt, literal(worker), started_at).where(
-        DELIVERIES.c.id.in_(list(begun))
-    )
-    session.execute(insert(ATTEMPTS).from_select(["delivery_id", "number", "worker", "started_at"], rows))
+    _note_attempts(session, begun, worker)
     return begun
 
 
@@ -90,7 +90,7 @@ def end_unsent(session: Session, reasons: Mapping[int, str], state: DeliveryStat
     ended = 0
     for reason, ids in _alike(reasons).items():
         values = {"state": state, "reason": reason, "changed_at": database_now(session), "lease_until": None}
-        statement = update(DELIVERIES).where(_held(ids, worker)).values(values).returning(*COUNTED)
+        statement = update(DELIVERIES).where(_held(session, ids, worker)).values(values).returning(*COUNTED)
         ended += changes.move_all(session.execute(statement), PENDING, str(state))
     changes.write(session)
     return ended
@@ -110,7 +110,7 @@ def put_off(session: Session, until: Mapping[int, tuple[datetime, str]], *, work
             "lease_until": None,
             "changed_at": database_now(session),
         }
-        statement = update(DELIVERIES).where(_held(ids, worker)).values(values).returning(*COUNTED)
+        statement = update(DELIVERIES).where(_held(session, ids, worker)).values(values).returning(*COUNTED)
         asleep += changes.move_all(session.execute(statement), PENDING, HELD)
     changes.write(session)
     return asleep
@@ -121,7 +121,7 @@ def release_claims(session: Session, ids: Collection[int], *, worker: str) -> in
     if not ids:
         return 0
     values = {"state": DeliveryState.PENDING, "worker": None, "lease_until": None}
-    statement = update(DELIVERIES).where(_held(ids, worker)).values(values).returning(DELIVERIES.c.id)
+    statement = update(DELIVERIES).where(_held(session, ids, worker)).values(values).returning(DELIVERIES.c.id)
     return len(session.scalars(statement).all())
 
 
@@ -237,10 +237,19 @@ def _open_lines(kind: DeliveryKind, channels: Collection[str]) -> Any:
     )
 
 
-def _held(ids: Collection[int], worker: str) -> ColumnElement[bool]:
+def _held(session: Session, ids: Collection[int], worker: str) -> ColumnElement[bool]:
     return and_(
-        DELIVERIES.c.id.in_(list(ids)), DELIVERIES.c.state == DeliveryState.CLAIMED, DELIVERIES.c.worker == worker
+        one_of(session, DELIVERIES.c.id, ids),
+        DELIVERIES.c.state == DeliveryState.CLAIMED,
+        DELIVERIES.c.worker == worker,
     )
+
+
+def _note_attempts(session: Session, ids: Collection[int], worker: str) -> None:
+    started_at: ColumnElement[datetime] = database_now(session)
+    rows = select(DELIVERIES.c.id, DELIVERIES.c.attempt, literal(worker), started_at)
+    rows = rows.where(one_of(session, DELIVERIES.c.id, ids))
+    session.execute(insert(ATTEMPTS).from_select(["delivery_id", "number", "worker", "started_at"], rows))
 
 
 def _alike(by_id: Mapping[int, Any]) -> dict[Any, list[int]]:
@@ -259,7 +268,7 @@ def _move_expired(session: Session, state: DeliveryState, values: Mapping[str, A
     )
     moved = []
     for ids in session.scalars(expired).partitions(_CHUNK):
-        change = update(DELIVERIES).where(DELIVERIES.c.id.in_(ids))
+        change = update(DELIVERIES).where(one_of(session, DELIVERIES.c.id, ids))
         change = change.values(changed_at=database_now(session), **values)
         moved.append(session.execute(change.returning(*COUNTED)).all())
     return moved

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 BIND, UNBIND, SUBMIT, DELIVER, ENQUIRE = 0x09, 0x06, 0x04, 0x05, 0x15
 RESPONSE = 0x80000000
 THROTTLED = 0x58
+# What may become of a submit_sm instead of being answered with a status.
+DROPS, TAKES_AND_DROPS, LOSES, TAKES_IN_SILENCE = -1, -2, -3, -4
+_TAKEN = (0, TAKES_AND_DROPS, TAKES_IN_SILENCE)
 
 
 @dataclass
@@ -31,13 +34,12 @@ class Part:
 
 @dataclass
 class Smsc:
-    """The SMSC: `status_of` answers each submit_sm, None drops the bind (after taking it when `takes_then_drops`)."""
+    """The SMSC: `status_of` answers each submit_sm with a status, or says what becomes of it instead."""
 
     port: int = 0
     password: str = "secret"
     latency_seconds: float = 0.0
-    status_of: Callable[[str, int], int | None] = field(default=lambda to, number: 0)
-    takes_then_drops: bool = True
+    status_of: Callable[[str, int], int] = field(default=lambda to, number: 0)
     silent: bool = False
     hex_ids: bool = False
     taken: list[Part] = field(default_factory=list)
@@ -46,18 +48,22 @@ class Smsc:
     open_at_once: int = 0
     most_at_once: int = 0
     delivered_answers: list[int] = field(default_factory=list)
+    answered_well: set[int] = field(default_factory=set)
+    delivered: int = 1000
     connections: list[Connection] = field(default_factory=list)
 
     def texts(self, to: str) -> list[bytes]:
         """The octets taken for one number."""
         return [part.octets for part in self.taken if part.to == to]
 
-    def deliver(self, text: bytes, *, source: str = "447700900001", esm_class: int = 0x04, coding: int = 0) -> None:
-        """Send a deliver_sm to the last bind: a receipt, or with `esm_class` 0 a recipient's words."""
-        connection = self.connections[-1]
+    def deliver(self, text: bytes, *, source: str = "447700900001", esm_class: int = 0x04, coding: int = 0) -> int:
+        """Send a deliver_sm to the last bind: a receipt, or with `esm_class` 0 a recipient's words; its number."""
+        self.delivered += 1
         body = b"\0\1\1" + source.encode() + b"\0" + b"\1\1" + b"447700900000\0" + bytes([esm_class, 0, 0])
         body += b"\0\0" + bytes([0, 0, coding, 0, len(text)]) + text
-        connection.send(DELIVER, 0, len(self.delivered_answers) + 1000, body)
+        if self.connections:
+            self.connections[-1].send(DELIVER, 0, self.delivered, body)
+        return self.delivered
 
     def drop_binds(self) -> None:
         """Cut every connection."""
@@ -99,6 +105,8 @@ class Connection(threading.Thread):
             self._submit(sequence, body)
         elif command == DELIVER | RESPONSE:
             smsc.delivered_answers.append(status)
+            if status == 0:
+                smsc.answered_well.add(sequence)
         elif command in (ENQUIRE, UNBIND):
             self.send(command | RESPONSE, 0, sequence)
 
@@ -107,14 +115,14 @@ class Connection(threading.Thread):
         part = _part(body)
         smsc.submitted += 1
         status = smsc.status_of(part.to, smsc.submitted)
-        if status == 0 or (status is None and smsc.takes_then_drops):
+        if status in _TAKEN:
             number = len(smsc.taken) + 1
             part.message_id = f"{number + 0xABC0:X}" if smsc.hex_ids else str(number)
             smsc.taken.append(part)
-        if status is None:
+        if status in (DROPS, TAKES_AND_DROPS):
             self.cut()
             return
-        if smsc.silent:
+        if smsc.silent or status in (LOSES, TAKES_IN_SILENCE):
             return
         answer = part.message_id.encode() + b"\0" if status == 0 else b""
         if not smsc.latency_seconds:

@@ -10,11 +10,15 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from twilio.request_validator import RequestValidator
+
+from foundation import clock
 
 ACCOUNT = "AC" + "0" * 32
 TOKEN = "a token of nobody"
@@ -44,6 +48,7 @@ class Taken:
     form: dict[str, str]
     status: str = "queued"
     error_code: int | None = None
+    created_at: datetime = field(default_factory=clock.now)
 
 
 @dataclass
@@ -58,6 +63,8 @@ class Provider:
     taken_by: dict[str, list[Taken]] = field(default_factory=dict)
     requests: int = 0
     asked: dict[str, int] = field(default_factory=dict)
+    # Questions about these get no answer.
+    deaf_to: set[str] = field(default_factory=set)
     callback_statuses: list[int] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -128,8 +135,17 @@ class _Handler(BaseHTTPRequestHandler):
                 self.provider.callback_statuses.append(self.provider.call_back(taken, status, code))
 
     def do_GET(self) -> None:
-        wanted = parse_qs(urlsplit(self.path).query)
+        path, wanted = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)
+        name = path.rpartition("/")[2].removesuffix(".json")
+        if name.startswith("SM"):
+            known = [text for text in self.provider.taken if text.sid == name]
+            self._answer(200, _message(known[0])) if known else self._answer(404, {"code": 20404, "status": 404})
+            return
         to = wanted.get("To", [""])[0]
+        if to in self.provider.deaf_to:
+            self.close_connection = True
+            self.connection.close()
+            return
         found = [_message(text) for text in reversed(self.provider.taken_by.get(to, []))]
         page = {"messages": found, "page": 0, "page_size": 50, "next_page_uri": None, "first_page_uri": self.path}
         self._answer(200, page)
@@ -160,14 +176,15 @@ def _message(taken: Taken) -> dict[str, Any]:
         "sid": taken.sid,
         "account_sid": ACCOUNT,
         "to": taken.to,
-        "from": taken.sender,
+        "from": None if taken.sender.startswith("MG") else taken.sender,
+        "messaging_service_sid": taken.sender if taken.sender.startswith("MG") else None,
         "body": taken.body,
         "status": taken.status,
         "error_code": taken.error_code,
         "error_message": None,
         "num_segments": "1",
         "direction": "outbound-api",
-        "date_created": "Sun, 22 Nov 2026 10:00:00 +0000",
+        "date_created": format_datetime(taken.created_at),
         "date_sent": None,
         "uri": f"/2010-04-01/Accounts/{ACCOUNT}/Messages/{taken.sid}.json",
     }

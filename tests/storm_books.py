@@ -27,14 +27,24 @@ class Storm:
     quiet: float = 0.3
     suppressed_every: int = 100
     seed: int = 20221108
+    channel: str = "twilio"
+
+    @property
+    def most_in_flight(self) -> int:
+        """The most rows of one worker whose outcome its death may leave unknown: it sends to both sides at once."""
+        return 2 * self.threads
 
 
 @dataclass
 class Result:
-    """What the storm did and what was found after it. `left_by_kill`: rows in flight of each killed worker."""
+    """What the storm did and what was found after it.
+
+    `left_by_kill`: rows in flight of each killed worker, but for those killed soon after the database went away.
+    """
 
     seconds: float = 0.0
     kills: int = 0
+    schedulers_killed: int = 0
     left_by_kill: list[int] = field(default_factory=list)
     restarts: int = 0
     requests: int = 0
@@ -82,11 +92,12 @@ def table(storm: Storm, result: Result, database: str) -> str:
     rows = [
         ("database", database),
         ("texts and postings", f"{storm.rows:,} and {storm.rows:,}"),
+        ("texts through", storm.channel),
         ("workers, requests at once of each", f"{storm.workers}, {storm.threads}"),
-        ("killed with `kill -9`", f"{result.kills} ({len(left)} workers, {result.kills - len(left)} schedulers)"),
+        ("killed with `kill -9`", f"{result.kills} ({result.schedulers_killed} of them schedulers)"),
         ("database stopped as by a crash", f"{result.restarts} times"),
         ("requests that reached the other sides", f"{result.requests:,}"),
-        ("callbacks made, not taken by the console", f"{result.callbacks:,}, {result.callbacks_refused:,}"),
+        ("callbacks or receipts made, not taken", f"{result.callbacks:,}, {result.callbacks_refused:,}"),
         ("seconds of storm", f"{result.seconds:.0f}"),
         ("in flight when killed: most, mean", f"{max(left, default=0)}, {sum(left) / max(1, len(left)):.1f}"),
         ("unknown after the storm", f"{sum(result.unknown_shown.values()):,}"),

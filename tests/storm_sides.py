@@ -20,25 +20,25 @@ _CODES = (*twilio_codes.FAILED, *twilio_codes.OPTED_OUT)
 _THROTTLING = tuple(twilio_codes.THROTTLED)
 
 
-def _draw(seed: int, *what: object) -> random.Random:
+def draw(seed: int, *what: object) -> random.Random:
     """The same for the same request, whichever process makes it and when."""
     return random.Random(zlib.crc32(repr((seed, *what)).encode()))
 
 
 def text_fault(seed: int, to: str, before: int) -> loopback_twilio.Fault:
     """What happens to a request to text `to` that came `before` times already."""
-    draw = _draw(seed, "text", to, before)
-    fate = draw.random()
+    chance = draw(seed, "text", to, before)
+    fate = chance.random()
     if fate < 0.005:
-        return loopback_twilio.Fault(take=draw.random() < 0.5, wait_seconds=_TOO_LONG_SECONDS)
+        return loopback_twilio.Fault(take=chance.random() < 0.5, wait_seconds=_TOO_LONG_SECONDS)
     if fate < 0.015:
-        return loopback_twilio.Fault(take=draw.random() < 0.5, answer=0)
+        return loopback_twilio.Fault(take=chance.random() < 0.5, answer=0)
     if fate < 0.020:
-        return loopback_twilio.Fault(take=draw.random() < 0.5, answer=draw.choice((500, 502, 503)), code=20500)
+        return loopback_twilio.Fault(take=chance.random() < 0.5, answer=chance.choice((500, 502, 503)), code=20500)
     if fate < 0.022:
-        return loopback_twilio.Fault(take=False, answer=429, code=draw.choice(_THROTTLING))
+        return loopback_twilio.Fault(take=False, answer=429, code=chance.choice(_THROTTLING))
     # Whom the provider will not text at all, it will not text the second time either.
-    refusal = _draw(seed, "refusal", to)
+    refusal = draw(seed, "refusal", to)
     if refusal.random() < 0.03:
         return loopback_twilio.Fault(take=False, answer=400, code=refusal.choice(_CODES))
     return loopback_twilio.Fault(wait_seconds=0.2 if fate > 0.98 else 0.0)
@@ -46,17 +46,17 @@ def text_fault(seed: int, to: str, before: int) -> loopback_twilio.Fault:
 
 def posting_fault(seed: int, key: str, before: int) -> loopback_balances.Fault:
     """What happens to an adjustment with `key` that was posted `before` times already."""
-    draw = _draw(seed, "posting", key, before)
-    fate = draw.random()
+    chance = draw(seed, "posting", key, before)
+    fate = chance.random()
     if fate < 0.005:
-        return loopback_balances.Fault(keep=draw.random() < 0.5, wait_seconds=_TOO_LONG_SECONDS)
+        return loopback_balances.Fault(keep=chance.random() < 0.5, wait_seconds=_TOO_LONG_SECONDS)
     if fate < 0.015:
-        return loopback_balances.Fault(keep=draw.random() < 0.5, answer=0)
+        return loopback_balances.Fault(keep=chance.random() < 0.5, answer=0)
     if fate < 0.020:
-        return loopback_balances.Fault(keep=draw.random() < 0.5, answer=draw.choice((500, 502, 503)))
+        return loopback_balances.Fault(keep=chance.random() < 0.5, answer=chance.choice((500, 502, 503)))
     if fate < 0.022:
         return loopback_balances.Fault(keep=False, answer=429)
-    if _draw(seed, "refusal", key).random() < 0.005:
+    if draw(seed, "refusal", key).random() < 0.005:
         return loopback_balances.Fault(keep=False, answer=422)
     return loopback_balances.Fault(wait_seconds=0.2 if fate > 0.98 else 0.0)
 
@@ -80,16 +80,16 @@ class Callbacks:
 
     def plan(self, taken: Taken) -> list[tuple[str, int | None]]:
         """Decide a text's fate when it is taken; nothing is said within its own request."""
-        draw = _draw(self.seed, "callback", taken.to)
-        code = 30003 if draw.random() < 0.02 else None
+        chance = draw(self.seed, "callback", taken.to)
+        code = 30003 if chance.random() < 0.02 else None
         final = "undelivered" if code else "delivered"
         taken.status, taken.error_code = final, code
-        if draw.random() < self.quiet:
+        if chance.random() < self.quiet:
             return []
-        at = time.monotonic() + (draw.uniform(1, 4) if draw.random() < 0.1 else 0.0)
-        if draw.random() < 0.3:
+        at = time.monotonic() + (chance.uniform(1, 4) if chance.random() < 0.1 else 0.0)
+        if chance.random() < 0.3:
             self._due.put((at, taken, "sent", None))
-        for _ in range(2 if draw.random() < 0.1 else 1):
+        for _ in range(2 if chance.random() < 0.1 else 1):
             self._due.put((at, taken, final, code))
         return []
 
@@ -142,10 +142,7 @@ class Truth:
         return sum(number - 1 for taken in (self.texts, self.postings) for number in taken.values())
 
 
-def truth_of(provider: Provider, balances: Balances) -> Truth:
+def truth_of(texts: dict[str, int], balances: Balances) -> Truth:
     """What was taken: texts by recipient, adjustments by our key."""
-    with provider.lock, balances.lock:
-        return Truth(
-            {to: len(texts) for to, texts in provider.taken_by.items()},
-            {key: len(kept) for key, kept in balances.kept_by.items()},
-        )
+    with balances.lock:
+        return Truth(texts, {key: len(kept) for key, kept in balances.kept_by.items()})

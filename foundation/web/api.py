@@ -38,6 +38,16 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
 
         return decorate
 
+    def csv(self, rule: str) -> Callable[[View], View]:
+        """Route GET and `rule` to a view that returns a CSV file as its response."""
+
+        def decorate(view: View) -> View:
+            answered = self.response(200, {"type": "string"}, content_type="text/csv")(view)
+            self.add_url_rule(rule, view_func=answered, methods=["GET"])
+            return view
+
+        return decorate
+
     def described(self, **operation: Any) -> Callable[[View], View]:
         """Add to the OpenAPI description of a call what no schema says."""
         decorate: Callable[[View], View] = self.doc(**operation)

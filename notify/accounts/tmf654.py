@@ -21,7 +21,7 @@ from urllib3.exceptions import NewConnectionError
 from foundation.errors import InputError
 from foundation.money import exponent
 from foundation.settings import Settings, needed, number
-from notify.carriers import CarrierError, Manner, Outcome, Outgoing, Promises, Trouble, send_each
+from notify.carriers import CarrierError, Manner, Outcome, Outgoing, Promises, Trouble, ask_each, send_each
 from notify.models import DeliveryState
 
 _S = DeliveryState
@@ -92,7 +92,7 @@ class Tmf654:
 
     def ask(self, batch: Sequence[Outgoing]) -> list[Outcome | None]:
         """Look for each adjustment by its reason; raises CarrierError when the system cannot be asked."""
-        return list(self._threads.map(self._ask_one, batch))
+        return ask_each(self._threads, batch, self._ask_one)
 
     def _send_one(self, row: Outgoing) -> Outcome:
         try:

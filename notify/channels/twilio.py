@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,7 +25,7 @@ from urllib3.exceptions import NewConnectionError
 from foundation import clock
 from foundation.errors import InputError
 from foundation.settings import Settings, listed, needed, number
-from notify.carriers import CarrierError, Manner, Outcome, Outgoing, Promises, Trouble, send_each
+from notify.carriers import CarrierError, Manner, Outcome, Outgoing, Promises, Trouble, ask_each, send_each
 from notify.channels.twilio_codes import OPTED_OUT, REFUSED_ALL, THROTTLED, said
 from notify.models import DeliveryState
 
@@ -35,7 +36,9 @@ _LISTED = 50
 # A queued text stands in no list by date; within Twilio's queue of ten hours "not in the list" proves nothing.
 _RECEIPT_HOURS = 12
 _ASK_AFTER_SECONDS = 120
-_TOO_MANY = 429
+_TOO_MANY, _NOT_FOUND = 429, 404
+# Our clock and theirs may differ so much; so long after its attempt began a request may still leave.
+_SKEW, _LATEST = timedelta(seconds=10), timedelta(minutes=15)
 
 # Twilio's words for a message's status, and what they are to a delivery.
 STATES: Mapping[str, DeliveryState] = {
@@ -99,7 +102,7 @@ class Twilio:
         self.in_flight = settings.threads
         pace = settings.per_second * len(settings.senders)
         sender = f"twilio:{settings.senders[0] if len(settings.senders) == 1 else settings.account}"
-        self.manner = Manner(sender=sender, rows_per_second=pace, burst=max(1, int(pace)), lanes=2)
+        self.manner = Manner(sender=sender, rows_per_second=pace, burst=max(1, int(pace)), lanes=settings.threads)
         self.promises = Promises(
             idempotent=False,
             can_be_asked=True,
@@ -120,8 +123,13 @@ class Twilio:
         return send_each(self._threads, batch, self._send_one)
 
     def ask(self, batch: Sequence[Outgoing]) -> list[Outcome | None]:
-        """Look for each text among those to its recipient, by its words; None when it is not there (yet)."""
-        return list(self._threads.map(self._ask_one, batch))
+        """Look for each text among those to its recipient; None when it is not there (yet).
+
+        A message at Twilio bears nothing of ours but its words, its sender and the second in which it was made (its
+        callback's address is not told, and the list can be narrowed by the day of sending only, which a queued one has
+        not). What fits more than once is not guessed about. What it named itself is asked for by that name.
+        """
+        return ask_each(self._threads, batch, self._ask_one)
 
     def _send_one(self, row: Outgoing) -> Outcome:
         try:
@@ -139,18 +147,34 @@ class Twilio:
         return _as_said(message.status, message.error_code, message.sid)
 
     def _ask_one(self, row: Outgoing) -> Outcome | None:
-        if not row.body:
+        if not row.body and row.provider_ref is None:
             return None
         try:
+            if row.provider_ref is not None:
+                known = self._client.messages(row.provider_ref).fetch()
+                return _as_said(known.status, known.error_code, known.sid)
             listed = self._client.messages.list(to=row.address, limit=_LISTED, page_size=_LISTED)
         except TwilioRestException as error:
+            if error.status == _NOT_FOUND:
+                return None
             raise CarrierError(said(error.code), nothing_sent=True) from error
         except RequestException as error:
             raise CarrierError(f"Twilio cannot be asked: {type(error).__name__}", nothing_sent=True) from error
-        same = [message for message in listed if message.body == row.body and message.sid]
+        same = [message for message in listed if self._may_be(row, message)]
+        if len(same) > 1:
+            return Outcome(DeliveryState.UNKNOWN, None, "Twilio has several texts with these words to this recipient")
         if not same:
             return None
         return _as_said(same[0].status, same[0].error_code, same[0].sid)
+
+    def _may_be(self, row: Outgoing, message: Any) -> bool:
+        """Whether a message in the list may be the one that an attempt sent."""
+        own = {message.from_, message.messaging_service_sid} & set(self._settings.senders)
+        if not message.sid or not own or message.body != row.body:
+            return False
+        if row.begun_at is None or message.date_created is None:
+            return True
+        return bool(row.begun_at - _SKEW <= message.date_created <= row.begun_at + _LATEST)
 
     def _sender(self, row: Outgoing) -> dict[str, str]:
         senders = self._settings.senders

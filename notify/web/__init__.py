@@ -3,8 +3,10 @@
 from foundation.web import NavigationItem
 from notify.web.adjustment_files import adjustments
 from notify.web.api import calls
+from notify.web.api_files import file_calls
 from notify.web.book import book
 from notify.web.check import check
+from notify.web.engine import engine, engine_calls
 from notify.web.releases import releases
 from notify.web.spool import spool
 from notify.web.steering import steering
@@ -12,10 +14,25 @@ from notify.web.suppressions import suppressions
 from notify.web.texts import texts
 from notify.web.twilio_hooks import hooks
 
-blueprints = [releases, steering, suppressions, adjustments, texts, spool, book, check, hooks, calls]
+blueprints = [
+    releases,
+    steering,
+    suppressions,
+    adjustments,
+    texts,
+    spool,
+    book,
+    check,
+    hooks,
+    engine,
+    calls,
+    file_calls,
+    engine_calls,
+]
 navigation = [
     NavigationItem("Releases", "releases.index", "deliveries.read"),
     NavigationItem("Texts", "texts.index", "policies.read"),
     NavigationItem("Spool", "spool.index", "deliveries.read"),
+    NavigationItem("Jobs and workers", "engine.index", "deliveries.read"),
     NavigationItem("Account book", "book.index", "deliveries.read"),
 ]

@@ -1,66 +1,36 @@
-"""Delivery over HTTP: releases and their steering, decisions, senders, suppressions, adjustment files."""
+"""Delivery over HTTP: releases and their steering, decisions, senders."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import RAISE, Schema, fields, validate
+from marshmallow import Schema, fields, validate
 
 from foundation import clock
 from foundation.web import ApiBlueprint, actor, permission, reading, transaction
 from foundation.web.access import foundations
 from notify import upkeep
-from notify.adjustments import list_files, write_adjustments
 from notify.campaigns import abort_campaign, get_campaign, list_gates, pause_campaign, resume_campaign
 from notify.decisions import Decision, decide_unknown, retry_failed
-from notify.models import DeliveryKind, DeliveryState, Scope
+from notify.models import DeliveryKind, DeliveryState
 from notify.pacing import list_senders, resume_sender, set_pace
 from notify.progress import counts_of, list_samples, paces_of
 from notify.queries import list_campaigns, list_deliveries
-from notify.suppression import lift, list_suppressions, suppress
 from notify.web.addresses import show_address
+from notify.web.api_schemas import MOST, DeliveryListQuery, DeliveryReasonBody, RowsChangedAnswer, Strict
 from notify.web.campaigns import list_troubles
 
 calls = ApiBlueprint("delivery_api", __name__, description="What goes out, how it goes, and what people decide")
-_MOST = 200
 _STEPS = {"pause": pause_campaign, "resume": resume_campaign, "abort": abort_campaign}
 
 
-class _Strict(Schema):
-    class Meta:
-        """A misspelt name is a mistake."""
-
-        unknown = RAISE
-
-
-class DeliveryListQuery(_Strict):
-    """A part of a list: at most `limit`, behind the id or number `after`."""
-
-    limit = fields.Integer(load_default=50, validate=validate.Range(1, _MOST))
-    offset = fields.Integer(load_default=0, validate=validate.Range(0, 1_000_000))
-
-
-class DeliveriesQuery(_Strict):
+class DeliveriesQuery(Strict):
     """Which deliveries of a release, newest first; page by `before`, the id of the last one seen."""
 
     kind = fields.Enum(DeliveryKind, by_value=True, load_default=None)
     state = fields.Enum(DeliveryState, by_value=True, load_default=None)
-    limit = fields.Integer(load_default=50, validate=validate.Range(1, _MOST))
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, MOST))
     before = fields.Integer(load_default=None, validate=validate.Range(1, 2**63 - 1))
-
-
-class SuppressionsQuery(_Strict):
-    """Active suppressions behind an id; of one address, ended ones too."""
-
-    address = fields.String(load_default=None, validate=validate.Length(1, 128))
-    after = fields.Integer(load_default=0, validate=validate.Range(0, 2**63 - 1))
-    limit = fields.Integer(load_default=50, validate=validate.Range(1, _MOST))
-
-
-class DeliveryReasonBody(_Strict):
-    """Why; it stands in the audit."""
-
-    reason = fields.String(required=True, validate=validate.Length(1, 500))
 
 
 class DecideBody(DeliveryReasonBody):
@@ -78,25 +48,11 @@ class RetryBody(DeliveryReasonBody):
     failed_with = fields.String(load_default=None, allow_none=True)
 
 
-class PaceBody(_Strict):
+class PaceBody(Strict):
     """A sender's pace; null lifts the limit."""
 
     rows_per_second = fields.Float(required=True, allow_none=True)
     burst = fields.Integer(load_default=1)
-
-
-class SuppressBody(DeliveryReasonBody):
-    """An address and what it gets no more."""
-
-    address = fields.String(required=True, validate=validate.Length(1, 128))
-    scope = fields.Enum(Scope, by_value=True, required=True)
-
-
-class LiftBody(DeliveryReasonBody):
-    """An address and what it gets again; without a scope everything."""
-
-    address = fields.String(required=True, validate=validate.Length(1, 128))
-    scope = fields.Enum(Scope, by_value=True, load_default=None, allow_none=True)
 
 
 class ReleaseAnswer(Schema):
@@ -169,36 +125,6 @@ class SenderAnswer(Schema):
     burst = fields.Integer()
     halted_at = fields.AwareDateTime(allow_none=True)
     halted_reason = fields.String(allow_none=True)
-
-
-class SuppressionAnswer(Schema):
-    """One suppression."""
-
-    id = fields.Integer()
-    address = fields.Function(lambda row: show_address(row.address))
-    scope = fields.String()
-    reason = fields.String()
-    source = fields.String()
-    since = fields.AwareDateTime()
-    ended_at = fields.AwareDateTime(allow_none=True)
-
-
-class FileAnswer(Schema):
-    """An adjustment file; totals in minor units by currency."""
-
-    ref = fields.String()
-    lines = fields.Integer()
-    totals = fields.Dict()
-    sha256 = fields.String(allow_none=True)
-    accepted = fields.Integer()
-    rejected = fields.Integer()
-    closed_at = fields.AwareDateTime()
-
-
-class RowsChangedAnswer(Schema):
-    """How many rows a call changed; 0 when it was so already."""
-
-    changed = fields.Integer()
 
 
 @calls.call("GET", "/releases", answer=ReleaseAnswer(many=True))
@@ -300,48 +226,3 @@ def resume(body: dict[str, Any], sender: str) -> dict[str, int]:
     """Let a sender go on that its provider had refused."""
     with transaction() as session:
         return {"changed": int(resume_sender(session, sender, actor=actor(), reason=body["reason"]))}
-
-
-@calls.call("GET", "/suppressions", answer=SuppressionAnswer(many=True))
-@calls.takes(SuppressionsQuery, location="query")
-@permission("deliveries.read")
-def get_suppressions(query: dict[str, Any]) -> Any:
-    """Who gets no texts."""
-    with reading() as session:
-        return list_suppressions(session, **query)
-
-
-@calls.call("POST", "/suppressions", answer=RowsChangedAnswer)
-@calls.takes(SuppressBody)
-@permission("deliveries.write")
-def add_suppression(body: dict[str, Any]) -> dict[str, int]:
-    """Text an address no longer within a scope."""
-    with transaction() as session:
-        new = suppress(session, body["address"], body["scope"], reason=body["reason"], actor=actor())
-    return {"changed": int(new)}
-
-
-@calls.call("POST", "/suppressions/lift", answer=RowsChangedAnswer)
-@calls.takes(LiftBody)
-@permission("deliveries.write")
-def lift_suppression(body: dict[str, Any]) -> dict[str, int]:
-    """End the suppressions of an address."""
-    with transaction() as session:
-        ended = lift(session, body["address"], body["scope"], actor=actor(), reason=body["reason"])
-    return {"changed": ended}
-
-
-@calls.call("GET", "/adjustment-files", answer=FileAnswer(many=True))
-@calls.takes(DeliveryListQuery, location="query")
-@permission("deliveries.read")
-def get_files(query: dict[str, Any]) -> Any:
-    """Adjustment files, newest first."""
-    with reading() as session:
-        return list_files(session, **query)
-
-
-@calls.call("POST", "/adjustment-files", answer=FileAnswer(many=True))
-@permission("deliveries.write")
-def write_files() -> Any:
-    """Close a file over what awaits one and write it; what was closed and not yet written is written too."""
-    return write_adjustments(foundations().database, foundations().settings.data / "adjustments", actor=actor())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 import plotly.graph_objects as go
 from sqlalchemy import Subquery, func, select, text
@@ -19,6 +20,7 @@ OPEN = (DeliveryState.PENDING, DeliveryState.CLAIMED, DeliveryState.SENDING)
 _TROUBLED = (DeliveryState.FAILED, DeliveryState.UNKNOWN, DeliveryState.CANCELLED, DeliveryState.SUPPRESSED)
 MOST_READ = 20_000
 _MOST_REASONS = 50
+_LEAST_SPAN = timedelta(minutes=1)
 _STEPS = {
     "decided": GREY,
     "posted": PURPLE,
@@ -165,11 +167,19 @@ def progress_figure(samples: Sequence[tuple[datetime, Funnel]]) -> go.Figure:
         showlegend=True,
         hovermode="x unified",
         yaxis={"rangemode": "tozero"},
-        xaxis={"showgrid": False},
+        xaxis={"showgrid": False, **_span(at)},
         legend={"orientation": "h", "y": -0.4, "yanchor": "top"},
         margin={"l": 60, "r": 20, "t": 10, "b": 40},
     )
     return figure
+
+
+def _span(at: Sequence[datetime]) -> dict[str, Any]:
+    """At least a minute is drawn: of one instant alone the axis would count parts of a second."""
+    if not at or at[-1] - at[0] >= _LEAST_SPAN:
+        return {}
+    middle = at[0] + (at[-1] - at[0]) / 2
+    return {"range": [middle - _LEAST_SPAN / 2, middle + _LEAST_SPAN / 2], "tickformat": "%H:%M:%S\n%d %b %Y"}
 
 
 def _grouped(session: Session, parts: Sequence[Subquery]) -> list[Trouble]:

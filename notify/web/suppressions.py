@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -11,15 +9,9 @@ from foundation.errors import InputError
 from foundation.web import actor, permission, reading, transaction
 from foundation.web.lists import PAGE_ROWS
 from notify.models import Scope
-from notify.suppression import (
-    export_suppressions,
-    get_suppression,
-    import_suppressions,
-    lift,
-    list_suppressions,
-    suppress,
-)
+from notify.suppression import get_suppression, lift, list_suppressions, suppress
 from notify.web.addresses import show_address
+from notify.web.files import download_suppressions, take_suppressions
 
 suppressions = Blueprint("suppressions", __name__, url_prefix="/suppressions", template_folder="templates")
 
@@ -48,11 +40,7 @@ def index() -> str:
 @permission("people.read")
 def export() -> Response:
     """All active suppressions as the CSV that an import reads."""
-    with reading() as session:
-        file = io.StringIO(newline="")
-        export_suppressions(session, file)
-    headers = {"Content-Disposition": 'attachment; filename="suppressions.csv"'}
-    return Response(file.getvalue(), mimetype="text/csv", headers=headers)
+    return download_suppressions()
 
 
 @suppressions.post("/add")
@@ -90,15 +78,7 @@ def end() -> BaseResponse:
 @permission("deliveries.write")
 def take_file() -> BaseResponse:
     """Add the suppressions of a CSV file."""
-    file = request.files.get("file")
-    if file is None or not file.filename:
-        raise InputError("no file was sent", where="file", accepted="a CSV file")
-    try:
-        lines = io.StringIO(file.read().decode("utf-8-sig"), newline="")
-    except UnicodeDecodeError:
-        raise InputError("not UTF-8", where="file", value=file.filename, accepted="a CSV file in UTF-8") from None
-    with transaction() as session:
-        taken = import_suppressions(session, lines, actor=actor(), source=file.filename[:100])
+    taken = take_suppressions()
     flash(f"{taken.added:,} added, {taken.unchanged:,} held already.", "success" if taken.added else "info")
     for line, complaint in taken.rejected[:10]:
         flash(f"Line {line}: {complaint}", "warning")

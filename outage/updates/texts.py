@@ -30,13 +30,15 @@ from outage.updates.models import IncidentUpdate, UpdatePlan
 _FALLBACK = "en"
 _FREED_AT_ONCE = 5_000
 _LONGEST_WAIT = timedelta(days=1)
+_VULNERABLE_FIRST, _OTHERS = 50, 100
 log = get_logger()
 
 # A line is out at the end of its run while one of its losses is not over there: the run stops before it.
 _LINES = """
 SELECT run.line_id, base.msisdn, base.language, base.zone, base.brand, out.pattern IS NOT NULL AS is_out,
     json_extract_string(base.attributes, '$.email') AS email,
-    json_extract_string(base.attributes, '$.texts_by') AS texts_by
+    json_extract_string(base.attributes, '$.texts_by') AS texts_by,
+    coalesce(json_extract_string(base.attributes, '$.vulnerable') = 'true', false) AS is_vulnerable
 FROM {lines} run
 JOIN (SELECT line_id, msisdn, language, zone, brand, attributes FROM {base}) base ON base.line_id = run.line_id
 LEFT JOIN (SELECT pattern FROM {patterns} GROUP BY pattern HAVING max(ended_at) >= $1) out
@@ -161,7 +163,7 @@ class _Shape:
     expires_at: datetime | None
 
     def text(self, row: tuple[Any, ...], *, holds: bool) -> NewDelivery:
-        line, msisdn, language, zone, brand, is_out, email, texts_by = row
+        line, msisdn, language, zone, brand, is_out, email, texts_by, is_vulnerable = row
         way, *others = self.routing.ways_for(Purpose.SERVICE, number=msisdn, email=email, prefers=texts_by, brand=brand)
         base, known = language.partition("-")[0], self.versions
         spoken = next(one for one in (language, base, _FALLBACK) if one in known)
@@ -178,6 +180,7 @@ class _Shape:
                 "values": {**self.values, "brand": brand},
                 **({"ways": others} if others else {}),
             },
+            priority=_VULNERABLE_FIRST if is_vulnerable else _OTHERS,
             expires_at=self.expires_at,
             hold=_condition(self.incident, line) if holds and is_out else None,
             purpose=Purpose.SERVICE,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -147,9 +149,24 @@ def drain_in_processes(url: str, how: str, processes: int) -> float:
     return moved / (clock.monotonic() - begun)
 
 
-def test_two_workers_drain_many_times_faster_than_a_commit_per_row(database: Database, database_url: str):
+@pytest.fixture(params=["on", "off"])
+def durable(request: pytest.FixtureRequest, database: Database) -> Iterator[str]:
+    """Whether a commit is on the disk when it returns: `on` is PostgreSQL's default, and how it is run for money."""
     if database.is_sqlite:
         pytest.skip("workers on several machines need PostgreSQL")
+    settle_durability(database, request.param)
+    yield request.param
+    settle_durability(database, "off")  # as the tests' server is set up
+
+
+def settle_durability(database: Database, value: str) -> None:
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting} = {value}"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+
+
+def test_two_workers_drain_many_times_faster_than_a_commit_per_row(database: Database, database_url: str, durable: str):
     with database.transaction() as session:
         plan_campaign(session, CAMPAIGN, Plan(canary_percent=100), actor="bench")
     put(database, (posting(number) for number in range(52_000)))
@@ -158,7 +175,8 @@ def test_two_workers_drain_many_times_faster_than_a_commit_per_row(database: Dat
     jobs = drain_in_processes(database_url, "jobs", 2)
     fast = drain_in_processes(database_url, "batches", 2)
     print(
-        f"\ndrain, two workers: {fast:,.0f} rows/s in batches, {slow:,.0f} rows/s one by one: {fast / slow:.1f} times; "
+        f"\ndrain, two workers, fsync {durable}: {fast:,.0f} rows/s in batches; "
+        f"one by one {slow:,.0f} rows/s: {fast / slow:.1f} times; "
         f"procrastinate with a job per row {jobs:,.0f} rows/s: {fast / jobs:.1f} times"
     )
     assert fast > max(slow, jobs)
@@ -174,12 +192,23 @@ def put_jobs(database: Database, number: int) -> None:
         task.batch_defer(*rows)
 
 
+def peak_megabytes() -> int:
+    """The most memory that this process ever had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
 def test_pages_on_a_large_release_answer_quickly(database: Database):
     carriers: dict[str, Carrier] = {name: Nothing(name) for name in ("book", "spool")}
     with database.transaction() as session:
         lines = pairs(PAGE_LINES)
+        begun, before = clock.monotonic(), peak_megabytes()
         enqueue(session, (islice(lines, 50_000) for _ in range(0, 2 * PAGE_LINES, 50_000)))
+    print(
+        f"\nenqueue of {2 * PAGE_LINES:,} rows: {2 * PAGE_LINES / (clock.monotonic() - begun):,.0f} rows/s; "
+        f"peak memory {before} MB before, {peak_megabytes()} MB after"
+    )
     drain(database, carriers, worker="bench", lease_seconds=60, batch=500, limit=5000)
+    print(f"drain of 5,000 of them: peak memory {peak_megabytes()} MB")
     look_after(database, carriers)
     slowest: dict[str, float] = {}
     with database.reading() as session:

@@ -9,12 +9,13 @@ import pytest
 from foundation import clock
 from foundation.db import Database
 from notify.campaigns import plan_campaign
-from notify.carriers import Carrier
+from notify.carriers import Carrier, Outgoing
 from notify.channels.smpp import Smpp, SmppSettings
 from notify.channels.smpp_bind import BindSettings
 from notify.channels.twilio import Twilio, TwilioSettings
 from notify.delivery import drain
 from notify.incoming import Incoming
+from notify.models import DeliveryKind
 from notify.texts import save_text
 from notify.waves import Plan
 from tests.delivery_rows import CAMPAIGN, message, put
@@ -98,16 +99,31 @@ def smpp_for(database: Database, smsc: Smsc) -> Smpp:
     return Smpp(settings, Incoming(database))
 
 
+def bare_bind_per_second(carrier: Smpp) -> float:
+    """The same bind and window, and no records: what this machine's clock and threads leave of window over latency."""
+    rows = [
+        Outgoing(number, str(number), 1, DeliveryKind.MESSAGE, f"+4477009{number:05d}", body="O2: service is back.")
+        for number in range(TEXTS)
+    ]
+    begun = clock.monotonic()
+    carrier.send(rows)
+    return TEXTS / (clock.monotonic() - begun)
+
+
 def test_smpp_against_window_over_latency(database: Database) -> None:
     if database.is_sqlite:
         pytest.skip("measured over PostgreSQL")
-    ours, most = 0.0, WINDOW / SMPP_SECONDS
+    ours, bare, most = 0.0, 0.0, WINDOW / SMPP_SECONDS
     with loopback_smsc() as smsc:
         smsc.latency_seconds = SMPP_SECONDS
         carrier = smpp_for(database, smsc)
         for round_ in range(ROUNDS):
+            bare = max(bare, bare_bind_per_second(carrier))
             enqueued(database, "smpp", round_)
             ours = max(ours, drained_per_second(database, carrier))
         carrier.close()
-    print(f"\nSMPP at 20 ms, window {WINDOW}: {ours:,.0f} texts/s of {most:,.0f}: {ours / most:.0%}")
+    print(
+        f"\nSMPP at 20 ms, window {WINDOW}: {ours:,.0f} texts/s of {most:,.0f}: {ours / most:.0%}; "
+        f"the bind without records {bare:,.0f}: {ours / bare:.0%}"
+    )
     assert smsc.most_at_once <= WINDOW

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import Boolean, Column, Date, Float, Integer, MetaData, Table, Text, func, select
 
-from foundation.bulk import insert_rows, read_batches
+from foundation.bulk import insert_batches, insert_rows, read_batches
 from foundation.db import Database
 
 _THINGS = Table(
@@ -53,6 +53,17 @@ def test_every_value_comes_back_as_it_went_in(database: Database) -> None:
         table = pa.Table.from_batches(read_batches(session.connection(), statement, _SCHEMA))
     expected = [(*row[:4], row[4] and date.fromisoformat(row[4])) for row in _ROWS]
     assert [tuple(row.values()) for row in table.to_pylist()] == expected
+
+
+def test_batches_of_arrow_come_back_as_they_went_in(database: Database) -> None:
+    schema = _SCHEMA.set(4, pa.field("day", pa.string()))
+    rows = [dict(zip(schema.names, row, strict=True)) for row in _ROWS]
+    batches = [pa.RecordBatch.from_pylist(some, schema) for some in (rows[:2], [], rows[2:])]
+    with database.transaction() as session:
+        _THINGS.create(session.connection())
+        assert insert_batches(session.connection(), _THINGS, batches) == len(rows)
+        read = [tuple(row) for row in session.execute(select(_THINGS).order_by(_THINGS.c.id))]
+    assert read == [(*row[:4], row[4] and date.fromisoformat(row[4])) for row in _ROWS]
 
 
 def test_values_in_the_statement_are_quoted_and_percent_signs_survive(database: Database) -> None:

@@ -13,11 +13,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 import notify.web
+from foundation import clock
 from foundation.audit import AuditEntry
 from foundation.db import Database
+from foundation.schedule import JobState
 from foundation.settings import read_settings
 from foundation.snapshots import SnapshotStore
 from foundation.web import make_app, register
+from notify.accounts.adjustment_file import AdjustmentFileSide
 from notify.campaigns import get_campaign
 from notify.carriers import Manner, Outcome
 from notify.models import CampaignState, DeliveryState, Scope
@@ -25,7 +28,7 @@ from notify.pacing import halt, list_senders
 from notify.suppression import suppress
 from notify.texts import save_text
 from tests.delivery_rows import CAMPAIGN, get, message, posting, put
-from tests.delivery_tools import Wire, run
+from tests.delivery_tools import Wire, later, run, take
 from tests.web_client import add_staff, send, sign_in, token_of
 
 S = DeliveryState
@@ -225,6 +228,69 @@ def test_the_api_does_what_the_pages_do(app: Flask, database: Database) -> None:
     assert call("GET", "/adjustment-files") == []
     refused = client.post(f"/api/v1/releases/{CAMPAIGN}/pause", headers=headers, json={"why": "x"})
     assert refused.status_code in (400, 422)
+
+
+def test_files_come_and_go_by_the_api_as_on_the_pages(app: Flask, database: Database) -> None:
+    client, headers = app.test_client(), token_of(database, "delivery")
+
+    def upload(path: str, content: bytes, name: str = "list.csv") -> Any:
+        data = {"file": (io.BytesIO(content), name)} if content else {}
+        answer: Any = client.post(f"/api/v1{path}", headers=headers, data=data)
+        return answer
+
+    listed = b"address,scope,reason\n+447700900001,any,post\nnobody,any,post\n"
+    taken = upload("/suppressions/import", listed).json
+    assert (taken["read"], taken["added"], taken["unchanged"]) == (2, 1, 0)
+    assert [one["line"] for one in taken["rejected"]] == [3]
+    assert upload("/suppressions/import", listed).json["unchanged"] == 1
+    assert upload("/suppressions/import", b"").status_code == 422
+    assert upload("/suppressions/import", b"\xff\xfe").status_code == 422
+    assert client.get("/api/v1/suppressions/export", headers=headers).status_code == 403
+    seen = client.get("/api/v1/suppressions/export", headers=token_of(database, "care"))
+    assert seen.mimetype == "text/csv"
+    assert "+447700900001,any,post," in seen.text
+
+    put(database, [posting(1, channel="adjustment_file")])
+    run(database, {"adjustment_file": AdjustmentFileSide(database)})
+    written_now: Any = client.post("/api/v1/adjustment-files", headers=headers).json
+    [file] = written_now
+    address = f"/api/v1/adjustment-files/{file['ref']}.csv"
+    with client.get(address, headers=token_of(database, "care")) as written:
+        assert posting(1).key in written.get_data(as_text=True)
+    assert client.get(address, headers=headers).status_code == 403
+    assert client.get("/api/v1/adjustment-files/ADJ-1.csv", headers=token_of(database, "care")).status_code == 404
+    answer = f"H,{file['ref']}\nA,{posting(1).key}\nT,1,0,GBP=3.00\n".encode()
+    wrong = upload("/adjustment-files/acknowledgements", answer.replace(b"3.00", b"4.00"), "answer.csv")
+    assert (wrong.status_code, "answer.csv, line 3" in wrong.text) == (422, True)
+    assert get(database, posting(1)).state is S.ACCEPTED
+    told = upload("/adjustment-files/acknowledgements", answer).json
+    assert told == {"ref": file["ref"], "accepted": 1, "rejected": 0, "repeated": 0}
+    assert upload("/adjustment-files/acknowledgements", answer).json["repeated"] == 1
+    assert get(database, posting(1)).state is S.DELIVERED
+
+
+def test_the_desk_sees_whether_jobs_and_workers_run(app: Flask, desk: FlaskClient, database: Database) -> None:
+    assert "No scheduler has run here yet" in desk.get("/engine/").text
+    put(database, [posting(1), posting(2), message(1), posting(3, channel="tmf654")])
+    run(database, {"book": Wire()}, batch=1, limit=1)
+    take(database, get(database, posting(2)), worker="dead-1", sending=True)
+    with database.transaction() as session:
+        job = JobState(name="settle", seconds=30, runs=2, last_run_at=clock.now(), leader="here:1")
+        job.failures, job.trouble, job.trouble_at = 1, "failed: <boom>", clock.now()
+        session.add(job)
+    with later(300):
+        shown = desk.get("/engine/").text
+        told: Any = app.test_client().get("/api/v1/engine", headers=token_of(database, "delivery")).json
+    assert "failed: &lt;boom&gt;" in shown
+    assert "late" in shown
+    assert "gave no sign" in shown
+    assert [(job["name"], job["late"], job["failures"]) for job in told["jobs"]] == [("settle", True, 1)]
+    workers = {one["name"]: (one["claimed"], one["sending"], one["attempts"]) for one in told["workers"]}
+    assert workers == {"dead-1": (0, 1, 1), "w1": (0, 0, 1)}
+    queues = {one["channel"]: one["rows"] for one in told["queues"]}
+    assert queues["tmf654"] == {"pending": 1}
+    add_staff(database, "marketing")
+    assert sign_in(app, database, "marketing").get("/engine/").status_code == 403
 
 
 def test_an_opt_out_by_an_auditor_is_refused(app: Flask, database: Database) -> None:

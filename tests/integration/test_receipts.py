@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 from foundation.db import Database
 from foundation.errors import InputError
-from notify.carriers import Outcome, Promises
+from notify.carriers import CarrierError, Outcome, Promises
 from notify.counters import count_standings, recount_standings
 from notify.models import Delivery, DeliveryState
 from notify.outcomes import record_outcomes
@@ -159,6 +159,23 @@ def test_a_carrier_that_can_be_asked_is_asked_for_the_missing_receipt(database: 
         assert settle_unknown(database, {"book": wire}).settled == (state is not ACCEPTED)
     assert get(database, posting(1)).state is state
     assert_counted(database)
+
+
+def test_a_carrier_that_cannot_be_asked_now_is_asked_again_for_the_missing_receipt(database: Database):
+    wire = accepting(Promises(idempotent=False, can_be_asked=True, fences=False, receipt_hours=1))
+    put(database, [posting(1)])
+    run(database, {"book": wire})
+    wire.error, wire.answer = CarrierError("away"), Outcome(DELIVERED, "SM1")
+    with later(3601):
+        settle_unknown(database, {"book": wire})
+    found = get(database, posting(1))
+    assert (found.state, found.reason) == (ACCEPTED, None)
+    wire.error = None
+    with later(3601 + 500):
+        assert settle_unknown(database, {"book": wire}).settled == 0
+    with later(3601 + 700):
+        assert settle_unknown(database, {"book": wire}).settled == 1
+    assert get(database, posting(1)).state is DELIVERED
 
 
 def test_without_receipts_accepted_is_all_and_nothing_is_due(database: Database):

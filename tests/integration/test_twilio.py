@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -14,10 +15,14 @@ import pytest
 from foundation import clock
 from foundation.errors import InputError
 from foundation.settings import read_settings
-from notify.carriers import Outcome, Outgoing, Trouble
+from notify.carriers import CarrierError, Outcome, Outgoing, Trouble
 from notify.channels.twilio import Twilio, TwilioSettings, read_twilio_settings
 from notify.models import DeliveryKind, DeliveryState
+from notify.settling import settle_unknown
+from notify.texts import save_text
 from tests.conftest import SHARED
+from tests.delivery_rows import VALUES, get, message, put
+from tests.delivery_tools import run
 from tests.loopback_twilio import ACCOUNT, TOKEN, Fault, Provider, loopback_twilio
 
 S = DeliveryState
@@ -158,6 +163,55 @@ def test_asking_finds_what_was_taken_without_an_answer_and_does_not_guess_about_
     assert found == Outcome(S.FAILED, provider.taken[0].sid, reason)
     assert missing is None
     assert unread is None
+
+
+def test_what_twilio_named_itself_is_asked_for_by_that_name(provider, twilio):
+    twilio.send([text(), text()])
+    provider.taken[1].status = "delivered"
+    asked = [text(provider_ref=taken.sid, body="") for taken in provider.taken]
+    assert [answer.state for answer in twilio.ask(asked)] == [S.ACCEPTED, S.DELIVERED]
+    assert twilio.ask([text(provider_ref="SM" + "f" * 32)]) == [None]
+
+
+def test_a_question_without_an_answer_leaves_the_answers_to_the_others_alone(provider, twilio):
+    twilio.send([text(1), text(2)])
+    provider.deaf_to = {text(1).address}
+    cut, known = twilio.ask([text(1), text(2)])
+    assert cut == Outcome(S.UNKNOWN, None, "could not be asked: Twilio cannot be asked: ConnectionError")
+    assert known.state is S.ACCEPTED
+    with pytest.raises(CarrierError, match="cannot be asked"):
+        twilio.ask([text(1)] * 30)
+
+
+def test_of_several_texts_with_the_same_words_only_that_of_the_attempts_time_and_sender_is_it(provider, twilio):
+    now = clock.now()
+    for minutes in (-60, -30, 0):
+        twilio.send([text()])
+        provider.taken[-1].created_at = now + timedelta(minutes=minutes)
+    earlier, _, own = provider.taken
+    another = Twilio(settings_for(provider.url, senders=("+447700900009",)))
+    another.send([text()])
+    another.close()
+    assert twilio.ask([text(begun_at=now)]) == [Outcome(S.ACCEPTED, own.sid)]
+    assert twilio.ask([text(begun_at=now - timedelta(minutes=60))]) == [Outcome(S.ACCEPTED, earlier.sid)]
+    assert twilio.ask([text(begun_at=now - timedelta(hours=5))]) == [None]
+    [guess] = twilio.ask([text(begun_at=None)])
+    assert guess == Outcome(S.UNKNOWN, None, "Twilio has several texts with these words to this recipient")
+
+
+def test_what_two_attempts_may_have_sent_is_left_to_a_person(provider, twilio, database):
+    rows = [message(number, channel="twilio", address="+447700900001", waiting=False) for number in (1, 2, 3)]
+    with database.transaction() as session:
+        save_text(session, "plain", "en", "{brand}: service is back.", author="mary")
+    put(database, [row._replace(payload={"text": "plain", "values": VALUES}) for row in rows])
+    provider.fault_of = lambda to, before: Fault(take=before == 1, answer=201 if before == 1 else 0)
+    run(database, {"twilio": twilio})
+    states = Counter(get(database, row).state for row in rows)
+    assert (states[S.UNKNOWN], states[S.ACCEPTED]) == (2, 1)
+    with clock.moved_to(clock.now() + timedelta(minutes=5)):
+        settle_unknown(database, {"twilio": twilio})
+    unknown = [found for row in rows if (found := get(database, row)).state == S.UNKNOWN]
+    assert [row.reason for row in unknown] == ["twilio has a text that may be this one or another of ours"] * 2
 
 
 def test_several_senders_share_the_texts_and_one_recipient_keeps_his(provider):
