@@ -151,7 +151,10 @@ def serve(app: App, host: str | None, port: int | None, errands: bool) -> None:
     host, port = host or app.settings.host, app.settings.port if port is None else port
     server = waitress.create_server(web, host=host, port=port, threads=8, ident="outage")
     click.echo(f"console at http://{host}:{server.effective_port}")
-    server.run()
+    try:
+        server.run()
+    finally:
+        web.extensions["errands"].close()
 
 
 @main.group(invoke_without_command=True)
@@ -222,11 +225,14 @@ def run(app: App) -> None:
 @foundation.commands.errand.command("run")
 @click.pass_obj
 def run_errands(app: App) -> None:
-    """Do the long work that pages ask for, until told to stop; any number of these may run."""
+    """Do the long work that pages ask for; any number of these may run.
+
+    On SIGTERM or Ctrl-C the errand in hand is left at its next step, and another runner begins it again.
+    """
     kinds = {kind.name: kind for kind in (MEASURE, ASSESS, RELEASE)}
     stop = stop_on_signal()
     if app.wait_for_database(stop):
-        Runner(foundation.commands.surroundings_of(app), kinds).run_until(stop)
+        Runner(foundation.commands.surroundings_of(app), kinds, stop).run()
 
 
 def stop_on_signal() -> threading.Event:

@@ -49,6 +49,8 @@ def binding(session: Session, assessment: Assessment) -> Binding:
     kept = [assessment.cases_snapshot, assessment.lines_snapshot, assessment.history_snapshot]
     if any(kept) or assessment.revision > 1:
         content |= {"kept": kept, "revision": assessment.revision}
+    if assessment.earlier_snapshot is not None:
+        content["earlier"] = assessment.earlier_snapshot
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return Binding(digest, run, version, tuple(texts))
 

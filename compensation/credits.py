@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import functools
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+import pyarrow as pa
+from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.orm import Session
 
+from compensation import release_tables
 from compensation.approval import binding, bound_hash, check_releasable, lock_assessment
-from compensation.assessment import check_stands, knows_all, make_situation
-from compensation.cases.situation import CaseLines
+from compensation.assessment import check_stands, knows_all, situation_of
 from compensation.cases.sums import credited_of
 from compensation.ledger import accrue
 from compensation.models import Assessment, AssessmentState, Case, Credit
-from compensation.offer_models import Offer
-from compensation.release_rows import CREDIT_COLUMNS, OFFER_COLUMNS, GivenCase, Line, Release
-from compensation.voucher_codes import take_codes
+from compensation.release_rows import GivenCase, Release
+from compensation.release_shapes import Shapes
 from foundation import clock
 from foundation.audit import write_audit
-from foundation.bulk import insert_rows
 from foundation.db import Database
 from foundation.errors import RefusedError
 from foundation.snapshots import SnapshotStore, Workspace
-from notify.outbox import NewDelivery, enqueue
+from notify.loading import load
 from notify.registry import EMBEDDED
 from notify.routing import Routing
-from notify.texts import current_text
 from outage.models import Incident
 
 
@@ -68,10 +64,7 @@ def release_credits(
             return _count(session, assessment, is_new=False)
         _check_approved(session, assessment)
         release = _Releasing(session, store, assessment, workspace, routing, progress)
-        release.write_credits()
-        if assessment.totals.get("offers"):
-            release.write_offers()
-        release.write_deliveries()
+        release.write()
         accrue(session, assessment)
         assessment.state = AssessmentState.RELEASED
         assessment.released_by, assessment.released_at = actor, clock.now()
@@ -113,18 +106,12 @@ class _Releasing:
         self._assessment = assessment
         self._workspace = workspace
         self._progress = progress
-        self._situation = make_situation(
-            session,
-            store,
-            assessment.impact_run_id,
-            assessment.policy_version_id,
-            history=assessment.history_snapshot,
-        )
+        self._situation = situation_of(session, store, assessment)
         if not knows_all(session, store, self._situation, assessment):
             raise RefusedError(
-                f"something was credited for this incident since {assessment.ref} was made, which it does not know of",
+                f"something was credited or lost before that {assessment.ref} does not know of",
                 where=assessment.ref,
-                accepted="assess again: what was credited is taken into account, and nobody is credited twice",
+                accepted="assess again: all of it is taken into account, and nobody is credited twice",
             )
         now = clock.now()
         self._release = Release(
@@ -147,75 +134,36 @@ class _Releasing:
         routing.check_kinds({kind for case in self._cases.values() for kind in case.kinds})
         self._giving = [number for number, case in self._cases.items() if case.gives]
 
-    def write_credits(self) -> None:
-        made = ([row for line, case in batch for row in self._release.credits(case, line)] for batch in self._lines())
-        batches = self._watched(made, "credits")
-        insert_rows(self._session.connection(), Credit.__table__, CREDIT_COLUMNS, batches)  # type: ignore[arg-type]
+    def write(self) -> None:
+        """Write all credits, offers, postings and texts, a batch of lines at a time."""
+        connection = self._session.connection()
+        release_tables.create(connection)
+        load(self._session, self._batches(connection))
+        release_tables.drop(connection)
 
-    def write_offers(self) -> None:
-        made = ([row for line, case in batch for row in self._release.offers(case, line)] for batch in self._lines())
-        insert_rows(self._session.connection(), Offer.__table__, OFFER_COLUMNS, made)  # type: ignore[arg-type]
+    def _batches(self, connection: Connection) -> Iterator[Select[Any]]:
+        """Stage each batch, write its credits and offers, and give its deliveries to be written."""
+        totals = self._assessment.totals
+        shapes = Shapes(self._session, self._release, self._cases, totals)
+        deliveries, done = release_tables.select_deliveries(self._release), 0
+        for batch in self._joined():
+            shaped = shapes.shaped(batch)
+            release_tables.stage(connection, shaped)
+            release_tables.write_credits(connection, self._release)
+            release_tables.write_offers(connection, self._release)
+            yield deliveries
+            release_tables.clear(connection)
+            done += shaped.rows
+            if self._progress is not None:
+                self._progress(done, totals["credits"] + totals["texts"])
 
-    def write_deliveries(self) -> None:
-        enqueue(self._session, self._watched(map(self._deliveries, self._lines()), "deliveries"))
-
-    def _lines(self) -> Iterator[list[tuple[Line, GivenCase]]]:
-        """The lines of the release with what each gets, batch by batch."""
-        for batch in self._joined().batches:
-            columns = [batch.column(name).to_pylist() for name in batch.schema.names]
-            yield [(line, self._case_of(line)) for line in map(Line._make, map(_padded, zip(*columns, strict=True)))]
-
-    def _joined(self) -> CaseLines:
+    def _joined(self) -> Iterator[pa.RecordBatch]:
         assessment = self._assessment
         if assessment.cases_snapshot is None and assessment.lines_snapshot is None:
             expected = {case.number: (case.group_values, case.lines) for case in self._rows.values()}
             return self._situation.join_lines(self._workspace, expected, self._giving)
         kept = assessment.cases_snapshot, assessment.lines_snapshot
         return self._situation.join_kept(self._workspace, *kept, self._giving)
-
-    def _case_of(self, line: Line) -> GivenCase:
-        return self._cases[line.number] if self._cases else self._kept_case(line.rewards, line.text_name)
-
-    @functools.lru_cache(maxsize=65_536)  # noqa: B019 - lives as long as the release
-    def _kept_case(self, rewards: str | None, text_name: str | None) -> GivenCase:
-        return self._release.given_case(None, json.loads(rewards) if rewards else [], text_name)
-
-    def _deliveries(self, batch: list[tuple[Line, GivenCase]]) -> list[NewDelivery]:
-        rows: list[NewDelivery] = []
-        codes = self._codes(batch)
-        for line, case in batch:
-            rows += self._release.postings(case, line, codes)
-            if case.text_name is not None:
-                rows.append(self._release.text(case, line, self._version(case.text_name, line.language or "en")))
-        return rows
-
-    def _codes(self, batch: list[tuple[Line, GivenCase]]) -> dict[str, str]:
-        wanted = [
-            (given.codes, given.amount_minor or 0, given.currency or "", self._release.key(given, line))
-            for line, case in batch
-            for given in case.posted
-            if given.codes is not None
-        ]
-        return take_codes(self._session, wanted) if wanted else {}
-
-    @functools.lru_cache(maxsize=4096)  # noqa: B019 - lives as long as the release
-    def _version(self, name: str, language: str) -> tuple[str, int]:
-        version = current_text(self._session, name, language)
-        return version.language, version.id
-
-    def _watched(self, batches: Iterator[list[Any]], what: str) -> Iterator[list[Any]]:
-        totals = self._assessment.totals
-        total = totals["credits"] + (totals["texts"] if what == "deliveries" else 0)
-        done = 0
-        for batch in batches:
-            yield batch
-            done += len(batch)
-            if self._progress is not None:
-                self._progress(done, total)
-
-
-def _padded(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    return values if len(values) == len(Line._fields) else (*values, None, None)
 
 
 def _count(session: Session, assessment: Assessment, *, is_new: bool) -> Released:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 
 from compensation.feel import KEYWORDS, FeelType, NameType, Value
 from compensation.feel.functions import FUNCTION_NAMES
+from compensation.periods import Period, names_in, read_name, said
 from foundation.errors import InputError
 from foundation.money import exponent
 from outage.evidence import Evidence
@@ -30,7 +31,12 @@ class Origin(StrEnum):
     ACCOUNT = "account"
     ATTRIBUTE = "attribute"
     MEASURE = "measure"
+    EARLIER = "earlier"
     HISTORY = "history"
+
+
+OF_LOST_TIME = (Origin.PATTERN, Origin.MEASURE, Origin.EARLIER)
+"""The origins of facts that hang on a line's own lost time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +46,7 @@ class Fact:
     `column` is the column of the impact snapshot that holds it (None: computed from the line's pattern). `allowed`
     lists the only values it has (None: any). A fact that is not `nullable` is null only where data is missing.
     No value lies below `lowest`, and each is a whole multiple of `step` (None: nothing is known of it).
+    `looks_back`: it hangs on what the line lost in incidents before this one too.
     """
 
     name: str
@@ -53,6 +60,7 @@ class Fact:
     nullable: bool = False
     lowest: Value = None
     step: Value = None
+    looks_back: bool = False
 
     def name_type(self) -> NameType:
         """What the checker needs to know; money comes in whole minor units, so it is exact."""
@@ -71,9 +79,10 @@ _SOURCES = {
     Origin.INCIDENT: "the incident record",
     Origin.IMPACT: "the impact run",
     Origin.PATTERN: "the line's outage intervals",
-    Origin.LINE: "the subscriber base as it was at the outage",
-    Origin.ACCOUNT: "the account as it was at the outage",
-    Origin.HISTORY: "what was credited and lost before, as it was at the assessment",
+    Origin.EARLIER: "the impact runs of earlier incidents that held at the assessment",
+    Origin.LINE: "the subscriber base as it was when the impact run was measured",
+    Origin.ACCOUNT: "the account as it was when the impact run was measured",
+    Origin.HISTORY: "what was credited before, as it was at the assessment",
 }
 _SERVICES = {"": "any service", "voice ": "voice", "data ": "data", "sms ": "text messages"}
 _FEES = {
@@ -101,7 +110,6 @@ CREDITED = {
 """The facts about money credited before, each with its column and meaning."""
 
 LOOKED_BACK = {
-    "outages": (FeelType.NUMBER, "Other incidents in which the line lost service", "incidents"),
     "credits": (FeelType.NUMBER, "Other incidents for which the line was credited money", "incidents"),
     "credited": (
         FeelType.MONEY,
@@ -111,7 +119,7 @@ LOOKED_BACK = {
 }
 """The first words of the facts about the last n days: their type, meaning and unit."""
 
-_LAST_DAYS = re.compile(r"\b(outages|credits|credited) in the last ([1-9][0-9]?|[1-3][0-9]{2}|400) days\b")
+_LAST_DAYS = re.compile(r"\b(credits|credited) in the last ([1-9][0-9]?|[1-3][0-9]{2}|400) days\b")
 FORCE_MAJEURE = tuple(str(one) for one in ForceMajeure)
 CAUSES = tuple(str(one) for one in CauseClass)
 SCALE: Mapping[str, tuple[str, str]] = {
@@ -119,6 +127,7 @@ SCALE: Mapping[str, tuple[str, str]] = {
     "user minutes": ("min", "The minutes without at least one service of all lines together."),
     "user hours": ("h", "The hours without at least one service of all lines together."),
     "sites out": ("sites", "How many sites were without a service at any time; a measure counts those out for long."),
+    "areas out": ("areas", "How many areas had a cell without a service at any time."),
     "cells out": ("cells", "How many cells were without a service at any time."),
     "greatest area share": ("%", "Of the area that was hit the most, which share of its cells was out at any time."),
 }
@@ -159,7 +168,7 @@ def _fact(
 def _incident() -> Iterator[Fact]:
     here, string = Origin.INCIDENT, FeelType.STRING
     meaning = "What kind of cause the outage had."
-    yield _fact(here, "cause class", string, meaning, "cause_class", allowed=CAUSES, nullable=True)
+    yield _fact(here, "cause class", string, meaning, "cause_class", allowed=CAUSES)
     yield _fact(here, "planned", FeelType.BOOLEAN, "The outage was announced planned work.", "planned")
     yield _fact(here, "outage date", FeelType.DATE, "The day the outage began, in the policy's time zone.")
     meaning = "What was beyond anybody's control, as staff recorded it; null when nothing was."
@@ -211,20 +220,20 @@ def _line() -> Iterator[Fact]:
     yield _fact(here, "payment type", string, meaning, "payment_type", allowed=payments)
     yield _fact(here, "segment", string, "Private or business line.", "segment", allowed=segments)
     meaning = "The brand or virtual operator that sold the line."
-    yield _fact(here, "brand", string, meaning, "brand", nullable=True)
-    yield _fact(here, "plan", string, "The tariff of the line.", "plan", nullable=True)
-    yield _fact(here, "language", string, "The language the customer is written to in.", "language", nullable=True)
-    yield _fact(here, "status", string, "Whether the line is active.", "status", nullable=True)
+    yield _fact(here, "brand", string, meaning, "brand")
+    yield _fact(here, "plan", string, "The tariff of the line.", "plan")
+    yield _fact(here, "language", string, "The language the customer is written to in.", "language")
+    yield _fact(here, "status", string, "Whether the line is active.", "status")
     for name, part in _FEES.items():
         column = f"fee_{name.removesuffix(' fee')}_minor"
         meaning = f"The monthly fee {part}."
         money, none = FeelType.MONEY, Fraction(0)
-        yield _fact(here, name, money, meaning, column, unit=_MONEY_UNIT, nullable=True, lowest=none)
+        yield _fact(here, name, money, meaning, column, unit=_MONEY_UNIT, lowest=none)
     date = FeelType.DATE
     yield _fact(here, "contract start", date, "First day of the contract.", "contract_started_on", nullable=True)
     meaning = "Day the contract ends; null when it runs on."
     yield _fact(here, "contract end", date, meaning, "contract_ended_on", nullable=True)
-    yield _fact(here, "time zone", string, "The time zone that the customer lives by.", "zone", nullable=True)
+    yield _fact(here, "time zone", string, "The time zone that the customer lives by.", "zone")
 
 
 def _account() -> Iterator[Fact]:
@@ -252,25 +261,55 @@ def _account() -> Iterator[Fact]:
     )
 
 
+def _earlier() -> Iterator[Fact]:
+    periods = ("this month", "this billing period", "this year", "in the last 30 days")
+    for words in periods:
+        yield from (_earlier_fact(f"{prefix}lost {words}") for prefix in _SERVICES)
+    yield from (_earlier_fact(f"outages {words}") for words in periods)
+
+
+def _earlier_fact(name: str) -> Fact:
+    fact = read_name(name)
+    if fact is None:
+        raise KeyError(name)
+    unit = "incidents" if fact.counts_incidents else _DURATION_UNIT
+    when, is_unknown = said(fact.period, fact.days), fact.period is Period.BILLING
+    if fact.counts_incidents:
+        meaning = f"Unplanned incidents before this one in which the line lost a service {when}."
+        plain = _fact(Origin.EARLIER, name, FeelType.NUMBER, meaning, unit=unit, lowest=Fraction(0), step=Fraction(1))
+    else:
+        service = _SERVICES["" if fact.service is None else f"{fact.service} "]
+        where = "in unplanned incidents before this one, less what this one counts; no minute twice"
+        meaning = f"Time without {service} {when}, {where}."
+        span = FeelType.DURATION
+        plain = _fact(Origin.EARLIER, name, span, meaning, "pattern", unit=unit, lowest=_NO_TIME, step=_SECOND)
+    return replace(plain, nullable=is_unknown, looks_back=True)
+
+
 def _history() -> Iterator[Fact]:
     here, money, none = Origin.HISTORY, FeelType.MONEY, Fraction(0)
     for name, (column, meaning) in CREDITED.items():
         yield _fact(here, name, money, meaning, column, unit=_MONEY_UNIT, lowest=none)
-    yield from (fact for word in LOOKED_BACK for fact in history_facts_in(f"{word} in the last 30 days"))
+    yield from (fact for word in LOOKED_BACK for fact in _looked_back(word, 30))
 
 
 def history_facts_in(text: str) -> Iterator[Fact]:
     """The facts about the last n days that a policy's text names; n is 1 to 400."""
+    yield from (_earlier_fact(name) for name in names_in(text))
     for word, days in dict.fromkeys(_LAST_DAYS.findall(text)):
-        kind, meaning, unit = LOOKED_BACK[word]
-        said = f"{meaning} in the {days} days before the outage date."
-        column, step = f"h_{word}_{days}", Fraction(1) if kind is FeelType.NUMBER else None
-        name = f"{word} in the last {days} days"
-        yield _fact(Origin.HISTORY, name, kind, said, column, unit=unit, lowest=Fraction(0), step=step)
+        yield from _looked_back(word, int(days))
+
+
+def _looked_back(word: str, days: int) -> Iterator[Fact]:
+    kind, meaning, unit = LOOKED_BACK[word]
+    told = f"{meaning} in the {days} {'day' if days == 1 else 'days'} before the outage date."
+    column, step = f"h_{word}_{days}", Fraction(1) if kind is FeelType.NUMBER else None
+    name = f"{word} in the last {days} days"
+    yield _fact(Origin.HISTORY, name, kind, told, column, unit=unit, lowest=Fraction(0), step=step)
 
 
 CATALOGUE: Mapping[str, Fact] = {
-    fact.name: fact for part in (_incident, _impact, _pattern, _line, _account, _history) for fact in part()
+    fact.name: fact for part in (_incident, _impact, _pattern, _earlier, _line, _account, _history) for fact in part()
 }
 
 

@@ -14,6 +14,7 @@ ORIGINS: dict[Origin, str] = {
     Origin.INCIDENT: "The incident",
     Origin.IMPACT: "How it touched the line",
     Origin.PATTERN: "Time lost",
+    Origin.EARLIER: "Time lost in earlier incidents",
     Origin.LINE: "The line",
     Origin.ACCOUNT: "The account",
     Origin.HISTORY: "What was before",
@@ -45,9 +46,21 @@ class Setting:
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "of",
-        "`any`, `voice`, `data`, `sms`, `all of [voice, data]`, `any of [..]`, `worst service`",
+        "`any`, `voice`, `data`, `sms`, `all of [voice, data]`, `any of [..]`, `worst service`, `whole period`",
         "whose time is counted; `all of` is the time without all of them at once; `worst service` counts each for "
-        "itself and takes the greatest count; `any` without this key",
+        "itself and takes the greatest count; `whole period` is all time of the period that `incidents` says, lost or "
+        "not: a divisor; `any` without this key",
+    ),
+    Setting(
+        "incidents",
+        "`this month`, `this billing period`, `this year`, `last 30 days`, `last NAME days` with a parameter",
+        "over all unplanned incidents up to this one, on the days of that period around the outage date; the last n "
+        "days are those before it and all since; this incident alone without this key",
+    ),
+    Setting(
+        "leaves out",
+        "`force majeure`, `[flood, war, third_party]`",
+        "incidents with any force majeure, or with one of these kinds of it or cause classes, do not count",
     ),
     Setting(
         "outages over, outages at least", "`PT12H`", "only outages that last longer (or as long) at a stretch count"

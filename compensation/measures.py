@@ -9,9 +9,11 @@ from fractions import Fraction
 
 from compensation.facts import Fact, Origin
 from compensation.feel import FeelType
+from compensation.periods import Period
 
 # The facts that measures go by, besides lost time.
 KNOWN_AT, REPORTED_AT, BILL_DAY, TIME_ZONE = "known at", "reported at", "billing day", "time zone"
+CAUSE, FORCE_MAJEURE_FACT = "cause class", "force majeure"
 _SECONDS_OF_HOUR = 3600
 
 
@@ -108,7 +110,10 @@ class Measure:
     count (`outages_over`, `outages_at_least`). Of the pieces of `cut` only those `over` (more than), `at_least`, or
     `whole` are taken, all without one of the three; `beyond` takes from each piece only what is past that length.
     `numbers` are the first and the last day that count, by their number after the clock's start and the grace.
-    `calendar` is a holiday calendar's name or, with `calendar_by`, the name of the fact that says it.
+    `calendar` is a holiday calendar's name or, with `calendar_by`, the name of the fact that says it. With `period` the
+    time of incidents before this one counts too, all of it on the days of the period alone (`last_days` belong to
+    Period.DAYS); with `whole_period` the period's own time is counted, lost or not. `leaves_out`: cause classes and
+    kinds of force majeure whose incidents do not count.
     """
 
     name: str
@@ -137,13 +142,17 @@ class Measure:
     customer_zone: bool = False
     calendar: str | None = None
     calendar_by: bool = False
+    period: Period | None = None
+    last_days: Number | None = None
+    whole_period: bool = False
+    leaves_out: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> frozenset[str]:
         """The dated parameters it reads."""
         grace = self.grace.days if self.grace else None
         lengths = (self.outages_over, self.outages_at_least, self.over, self.at_least, self.beyond, self.rounded_over)
-        settings = (*lengths, grace, *self.numbers)
+        settings = (*lengths, grace, *self.numbers, self.last_days)
         return frozenset(one.name for one in settings if isinstance(one, Named))
 
     @property
@@ -151,9 +160,15 @@ class Measure:
         """The facts it reads, besides the lost time itself."""
         found = {Since.KNOWN: {KNOWN_AT}, Since.REPORTED: {REPORTED_AT}, Since.EITHER: {KNOWN_AT, REPORTED_AT}}
         wanted = set(found.get(self.since, ()))
-        wanted |= {BILL_DAY} if self.cut is Cut.PERIOD else set()
+        wanted |= {BILL_DAY} if self.cut is Cut.PERIOD or self.period is Period.BILLING else set()
         wanted |= {TIME_ZONE} if self.customer_zone else set()
+        wanted |= {CAUSE, FORCE_MAJEURE_FACT} if self.leaves_out else set()
         return frozenset(wanted | ({self.calendar} if self.calendar_by and self.calendar else set()))
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether what the line lost in incidents before this one counts too."""
+        return self.period is not None and not self.whole_period
 
     @property
     def is_dated(self) -> bool:
@@ -168,7 +183,8 @@ class Measure:
     @property
     def is_nullable(self) -> bool:
         """Whether something that it needs may not be known."""
-        return bool(self.facts - {REPORTED_AT} or self.parameters or self.wants_calendar)
+        known = {REPORTED_AT, CAUSE, FORCE_MAJEURE_FACT}
+        return bool(self.facts - known or self.parameters or self.wants_calendar)
 
     def fact(self, said: str) -> Fact:
         """The measure as a fact that rules read; `said`: what it counts, in words."""
@@ -184,4 +200,5 @@ class Measure:
             nullable=self.is_nullable,
             lowest=timedelta(0) if span else Fraction(0),
             step=timedelta(seconds=1) if span else Fraction(1, _SECONDS_OF_HOUR if self.count is Count.HOURS else 1),
+            looks_back=self.looks_back,
         )

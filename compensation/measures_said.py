@@ -8,11 +8,15 @@ from datetime import time
 from fractions import Fraction
 from typing import Any
 
+from compensation.facts import FORCE_MAJEURE
 from compensation.feel import Value
 from compensation.feel.values import say_duration
 from compensation.measures import Count, Cut, Length, Measure, Named, Number, Rounded, Since
+from compensation.periods import said as period_said
+from compensation.plurals import unit_for
 
 _LENGTHS = ("outages_over", "outages_at_least", "over", "at_least", "beyond", "rounded_over")
+_ALL = frozenset(FORCE_MAJEURE)
 _PIECE = {
     Cut.DAY: "calendar day",
     Cut.OUTAGE: "outage",
@@ -50,12 +54,13 @@ def _bound(measure: Measure, values: Mapping[str, Value]) -> Measure:
         measure,
         grace=None if grace is None else replace(grace, days=put_in(grace.days)),
         numbers=(put_in(measure.numbers[0]), put_in(measure.numbers[1])),
+        last_days=put_in(measure.last_days),
         **{name: put_in(getattr(measure, name)) for name in _LENGTHS},
     )
 
 
 def _said(measure: Measure) -> str:
-    said = [_counted(measure), f"without {_services(measure)}"]
+    said = [_counted(measure), *([] if measure.whole_period else [f"without {_services(measure)}"])]
     if measure.count.is_network:
         return f"{measure.count} of the incident{_which(measure)} without at least one service at a stretch"
     if measure.outages_over is not None:
@@ -72,7 +77,14 @@ def _said(measure: Measure) -> str:
         said.append("on working days")
     if measure.customer_zone:
         said.append("in the customer's time zone")
-    return " ".join(said)
+    if measure.period is not None:
+        days = None if measure.last_days is None else _number(measure.last_days)
+        said.append("" if measure.whole_period else "in this incident and those before it,")
+        said.append(period_said(measure.period, days))
+    if measure.leaves_out:
+        kinds = ", ".join(kind.replace("_", " ") for kind in measure.leaves_out)
+        said.append(f"without incidents of {'any force majeure' if set(measure.leaves_out) >= _ALL else kinds}")
+    return " ".join(part for part in said if part)
 
 
 def _services(measure: Measure) -> str:
@@ -131,7 +143,9 @@ def _numbered(measure: Measure) -> str:
     said = f"after the day of {zero}" if not measure.first_day_counts else f"from the day of {zero} on"
     if measure.grace is not None:
         kind = "working" if measure.grace.working else "calendar"
-        said = f"after {_number(measure.grace.days)} {kind} days {said}"
+        days = measure.grace.days
+        one = unit_for(days, f"{kind} days") if isinstance(days, int) else f"{kind} days"
+        said = f"after {_number(days)} {one} {said}"
     first, last = measure.numbers
     if first is not None and last is not None:
         return f"on the days {_number(first)} to {_number(last)} {said}"

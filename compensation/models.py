@@ -79,9 +79,9 @@ class Assessment(Base):
     `totals`: lines, entitled, nothing, undetermined, cost_minor, credits, texts; all from the cases.
     `revision` counts the releases of the policy for the incident, this one included; from the second on only what is
     more than before is credited. `round` counts assessments of one run and version: what was credited meanwhile makes
-    a new one. `history_snapshot`: what was credited and lost before (None: nothing). `cases_snapshot`: the cases, when
-    they are too many for rows (None: they are rows). `lines_snapshot`: the case of each line, where the lines of one
-    account have a part in each other's.
+    a new one. `history_snapshot`: what was credited before, `earlier_snapshot`: what was lost in incidents before
+    (None: nothing). `cases_snapshot`: the cases, when they are too many for rows (None: they are rows).
+    `lines_snapshot`: the case of each line, where the lines of one account have a part in each other's.
     """
 
     __tablename__ = "assessments"
@@ -98,6 +98,7 @@ class Assessment(Base):
     revision: Mapped[int] = mapped_column(default=1)
     round: Mapped[int] = mapped_column(default=1)
     history_snapshot: Mapped[str | None] = mapped_column(ForeignKey("snapshots.id"))
+    earlier_snapshot: Mapped[str | None] = mapped_column(ForeignKey("snapshots.id"))
     cases_snapshot: Mapped[str | None] = mapped_column(ForeignKey("snapshots.id"))
     lines_snapshot: Mapped[str | None] = mapped_column(ForeignKey("snapshots.id"))
     assessed_by: Mapped[str] = mapped_column(String(64))

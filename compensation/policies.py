@@ -20,6 +20,7 @@ from compensation.feel.values import read_date, read_duration
 from compensation.geometry.policy import check_policy_tables
 from compensation.history_checks import check_approvable, check_tried, move_pins
 from compensation.models import PolicyState, PolicyVersion
+from compensation.text_checks import list_text_problems
 from foundation import clock
 from foundation.audit import write_audit
 from foundation.errors import InputError, NotFoundError, RefusedError
@@ -106,7 +107,8 @@ def submit_policy(session: Session, version_id: int, *, actor: str, reason: str 
     """Ask a second person to approve a drafted version; `reason` is for the one who approves, and for the audit.
 
     Raises RefusedError while one of its own tests fails, while its tables have gaps, overlaps or rules that never count
-    which nobody explained, or before it was tried on the tests over history.
+    which nobody explained, while a text that it names cannot be written, or before it was tried on the tests over
+    history.
     """
     version = _lock(session, version_id)
     if version.state is PolicyState.SUBMITTED:
@@ -114,6 +116,7 @@ def submit_policy(session: Session, version_id: int, *, actor: str, reason: str 
     _require_state(version, PolicyState.DRAFTED)
     _require_green(session, version)
     _require_whole(session, version)
+    _require_texts(session, version)
     check_tried(session, version)
     return _change(session, version, PolicyState.SUBMITTED, actor, "policy submitted", reason)
 
@@ -220,6 +223,13 @@ def _require_whole(session: Session, version: PolicyVersion) -> None:
     if problems:
         accepted = "tables without gap, overlap or rule that never counts, or each explained under `explained:`"
         raise RefusedError("the policy's tables leave something open", value=problems, accepted=accepted)
+
+
+def _require_texts(session: Session, version: PolicyVersion) -> None:
+    problems = list_text_problems(session, load_document(session, version))
+    if problems:
+        accepted = "texts of which every placeholder is filled by what the policy gives, in every language"
+        raise RefusedError("the policy's texts cannot be written", value=problems, accepted=accepted)
 
 
 def _lock(session: Session, version_id: int) -> PolicyVersion:

@@ -14,6 +14,7 @@ from compensation.geometry.policy import DecisionReport, check_policy_tables
 from compensation.geometry.report import TableReport, findings_in_words
 from compensation.models import PolicyVersion
 from compensation.policies import load_document
+from compensation.text_checks import list_text_problems
 from foundation import clock
 from foundation.errors import InputError
 
@@ -36,7 +37,8 @@ def list_blockers(session: Session, version: PolicyVersion) -> list[Blocker]:
         document = load_document(session, version)
     except InputError as error:
         return [Blocker(f"the version can no longer be read: {error.message}")]
-    return [*_cases(document), *_tables(document)]
+    texts = [Blocker(problem) for problem in list_text_problems(session, document)]
+    return [*_cases(document), *_tables(document), *texts]
 
 
 def _cases(document: PolicyDocument) -> Iterator[Blocker]:

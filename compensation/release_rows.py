@@ -1,4 +1,4 @@
-"""What a release writes for each line: credits, offers, postings and texts, from its case."""
+"""What a release writes for lines that nothing tells apart: credits, offers, postings and texts, from their case."""
 
 from __future__ import annotations
 
@@ -11,51 +11,14 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from compensation.document.reading import PolicyDocument
-from compensation.keys import account_key, group_key, line_key
+from compensation.keys import KeyEnds, account_ends, group_ends, line_ends
 from compensation.reward_json import is_offer, is_posted, reward_from_json
 from compensation.rewards import Per
 from notify.models import DeliveryKind, Purpose
-from notify.outbox import NewDelivery
 from notify.routing import Routing
 
-CREDIT_COLUMNS = (
-    "key",
-    "assessment_id",
-    "case_id",
-    "case_number",
-    "basis",
-    "scope",
-    "purse",
-    "quantity",
-    "subscriber_id",
-    "account_id",
-    "reward",
-    "kind",
-    "amount_minor",
-    "currency",
-    "created_at",
-)
-OFFER_COLUMNS = (
-    "key",
-    "group_key",
-    "assessment_id",
-    "case_number",
-    "subscriber_id",
-    "account_id",
-    "account_ref",
-    "name",
-    "kind",
-    "basis",
-    "scope",
-    "purse",
-    "size",
-    "reward",
-    "state",
-    "opened_at",
-    "default_at",
-    "closes_at",
-)
 _DAY = 86_400
+_JSON = json.JSONEncoder(separators=(",", ":"))
 
 
 class Line(NamedTuple):
@@ -72,8 +35,67 @@ class Line(NamedTuple):
     payment_type: str | None
     email: str | None
     texts_by: str | None
+    priority: int
     rewards: str | None = None
     text_name: str | None = None
+
+
+class KeyParts(NamedTuple):
+    """A key but for the id in it, and whose id that is by its `scope`: the line's or the account's."""
+
+    key_head: str
+    key_tail: str
+    scope: str
+
+
+class CreditPart(NamedTuple):
+    """A credit but for its line. Stored values, as in all parts."""
+
+    key_head: str
+    key_tail: str
+    scope: str
+    case_id: int | None
+    basis: str
+    purse: str
+    quantity: str | None
+    reward: str
+    kind: str
+    amount_minor: int | None
+    currency: str | None
+
+
+class OfferPart(NamedTuple):
+    """An offer but for its line."""
+
+    key_head: str
+    key_tail: str
+    scope: str
+    name: str
+    kind: str
+    basis: str
+    purse: str
+    size: str
+    reward: str
+    default_at: int | None
+    closes_at: int | None
+
+
+class DeliveryPart(NamedTuple):
+    """A posting or a text but for its line; without `address` it goes to the line's account, or to its number."""
+
+    key_head: str
+    key_tail: str
+    scope: str
+    kind: str
+    channel: str
+    address: str | None
+    payload: str
+    amount_minor: int | None
+    currency: str | None
+    waiting: bool
+    purpose: str | None
+    statutory: bool
+    zone: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +132,11 @@ class GivenCase:
         }
 
     @property
+    def gives_codes(self) -> bool:
+        """Whether each of its lines gets a voucher code, which nobody else has."""
+        return any(given.codes is not None for given in self.posted)
+
+    @property
     def gives(self) -> bool:
         """Whether anything is to be written for its lines."""
         return bool(self.posted or self.offered) or self.text_name is not None
@@ -134,15 +161,20 @@ class Release:
         """The purse of each reward."""
         return {reward.name: reward.purse for reward in self.document.rewards}
 
-    def group(self, line_id: int) -> str:
-        """The group of a line's deliveries."""
-        return group_key(self.incident_ref, self.document.name, line_id, self.revision)
+    @property
+    def group(self) -> KeyEnds:
+        """The groups of deliveries, around the line's id."""
+        return group_ends(self.incident_ref, self.document.name, self.revision)
 
-    def key(self, given: Given, line: Line) -> str:
-        """The business key of a reward for a line."""
-        if given.scope == Per.ACCOUNT:
-            return account_key(self.incident_ref, self.document.name, line.account_id, given.name, self.revision)
-        return line_key(self.incident_ref, self.document.name, line.line_id, given.name, self.revision)
+    def key(self, given: Given) -> KeyParts:
+        """The business keys of a reward."""
+        ends = account_ends if given.scope == Per.ACCOUNT else line_ends
+        return KeyParts(*ends(self.incident_ref, self.document.name, given.name, self.revision), given.scope)
+
+    def key_of(self, given: Given, line: Line) -> str:
+        """The business key of a reward for one line."""
+        head, tail, scope = self.key(given)
+        return KeyEnds(head, tail).key(line.account_id if scope == Per.ACCOUNT else line.line_id)
 
     def given(self, reward: Mapping[str, Any]) -> Given:
         """What the rows of a reward of a case share."""
@@ -167,49 +199,34 @@ class Release:
         offered = tuple(self.given(reward) for reward in rewards if is_offer(reward))
         return GivenCase(case_id, posted, offered, text_name)
 
-    # --- rows
+    # --- parts
 
-    def credits(self, case: GivenCase, line: Line) -> Iterator[tuple[Any, ...]]:
-        """The rows of `CREDIT_COLUMNS` of one line."""
+    def credits(self, case: GivenCase) -> Iterator[CreditPart]:
+        """The credits of each line of a case."""
         for given in case.posted:
-            yield (
-                self.key(given, line),
-                self.assessment_id,
+            yield CreditPart(
+                *self.key(given),
                 case.case_id,
-                line.number,
                 given.basis,
-                given.scope,
                 given.purse,
                 given.quantity,
-                line.line_id,
-                line.account_id,
                 given.name,
                 given.kind,
                 given.amount_minor,
                 given.currency,
-                self.at,
             )
 
-    def offers(self, case: GivenCase, line: Line) -> Iterator[tuple[Any, ...]]:
-        """The rows of `OFFER_COLUMNS` of one line."""
+    def offers(self, case: GivenCase) -> Iterator[OfferPart]:
+        """The offers to each line of a case."""
         for given in case.offered:
-            yield (
-                self.key(given, line),
-                self.group(line.line_id),
-                self.assessment_id,
-                line.number,
-                line.line_id,
-                line.account_id,
-                line.account_ref,
+            yield OfferPart(
+                *self.key(given),
                 given.name,
                 given.kind,
                 given.basis,
-                given.scope,
                 given.purse,
                 str(reward_from_json(given.payload).size),
                 json.dumps(given.payload),
-                "open",
-                self.at,
                 self._default_at(given.payload),
                 self._closes_at(given.payload),
             )
@@ -225,26 +242,26 @@ class Release:
         end = datetime.datetime.fromisoformat(reward["valid_to"]).replace(tzinfo=datetime.UTC)
         return int(end.timestamp())
 
-    def postings(self, case: GivenCase, line: Line, codes: Mapping[str, str]) -> Iterator[NewDelivery]:
-        """The postings of one line; `codes` are the voucher codes by the keys of their credits."""
-        group = self.group(line.line_id) if case.posted else ""
+    def postings(self, case: GivenCase, line: Line, codes: Mapping[str, str]) -> Iterator[DeliveryPart]:
+        """The postings of lines like this one; `codes` are the voucher codes by the rewards that give one."""
         for given in case.posted:
-            key = self.key(given, line)
-            payload = given.payload if given.codes is None else {**given.payload, "code": codes[key]}
-            yield NewDelivery(
-                key=key,
-                campaign=self.campaign,
-                group_key=group,
-                kind=DeliveryKind.POSTING,
+            payload = given.payload if given.codes is None else {**given.payload, "code": codes[given.name]}
+            yield DeliveryPart(
+                *self.key(given),
+                kind=DeliveryKind.POSTING.value,
                 channel=self.routing.system_for(given.kind, payment=line.payment_type, brand=line.brand),
-                address=line.account_ref,
-                payload=payload,
+                address=None,
+                payload=_JSON.encode(payload),
                 amount_minor=given.amount_minor,
                 currency=given.currency,
+                waiting=False,
+                purpose=None,
+                statutory=False,
+                zone=None,
             )
 
-    def text(self, case: GivenCase, line: Line, version: tuple[str, int]) -> NewDelivery:
-        """The text of one line, in the language and version that were found for it."""
+    def text(self, case: GivenCase, line: Line, version: tuple[str, int]) -> DeliveryPart:
+        """The text to lines like this one, in the language and version that were found for it."""
         language, version_id = version
         # Amounts are not said here: the text is filled from what was really posted.
         values = {"brand": line.brand or "", "outage_date": self.outage_date.isoformat()}
@@ -261,15 +278,18 @@ class Release:
             payload["ways"] = others
         if case.offered:
             payload["offers"] = [given.payload for given in case.offered]
-        return NewDelivery(
-            key=line_key(self.incident_ref, self.document.name, line.line_id, "text", self.revision),
-            campaign=self.campaign,
-            group_key=self.group(line.line_id),
-            kind=DeliveryKind.MESSAGE,
+        return DeliveryPart(
+            *line_ends(self.incident_ref, self.document.name, "text", self.revision),
+            Per.LINE.value,
+            kind=DeliveryKind.MESSAGE.value,
             channel=way.channel,
-            address=way.address,
-            payload=payload,
+            # Lines without an e-mail address are alike in all but their number.
+            address=way.address if line.email else None,
+            payload=_JSON.encode(payload),
+            amount_minor=None,
+            currency=None,
             waiting=bool(case.posted),
+            purpose=Purpose.COMPENSATION.value,
             statutory=self.document.basis == "statutory",
             zone=line.zone,
         )

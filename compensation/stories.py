@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from compensation.assessment import make_situation
+from compensation.assessment import situation_of
 from compensation.cases.kept import account_values
-from compensation.keys import group_key
+from compensation.keys import group_ends
 from compensation.models import Assessment, AssessmentState, PolicyVersion
 from compensation.policies import label
 from foundation.errors import RefusedError
@@ -95,13 +95,7 @@ def _replay(
     session: Session, store: SnapshotStore, subscriber: Subscriber, assessment: Assessment
 ) -> tuple[str, Sequence[str]] | None:
     try:
-        situation = make_situation(
-            session,
-            store,
-            assessment.impact_run_id,
-            assessment.policy_version_id,
-            history=assessment.history_snapshot,
-        )
+        situation = situation_of(session, store, assessment)
     except RefusedError as error:
         # The incident's start was corrected to a day of another policy since; what was carried outside still shows.
         return "undetermined", [f"The decision can no longer be replayed: {error}."]
@@ -118,7 +112,7 @@ def _decision(
     if told is None:
         return None
     outcome, explanation = told
-    group = group_key(incident.ref, version.name, subscriber.id, assessment.revision)
+    group = group_ends(incident.ref, version.name, assessment.revision).key(subscriber.id)
     # Before release nothing was carried outside for this assessment, even where an earlier one was released.
     carried = [delivery for delivery in deliveries_of_group(session, group) if delivery.campaign == assessment.ref]
     return DecisionStory(

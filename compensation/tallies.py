@@ -31,6 +31,14 @@ class Decided(Protocol):
     def cost_minor(self) -> int:
         """What one line costs, in minor units."""
 
+    @property
+    def reason(self) -> str | None:
+        """Why nothing can be said, or that the line is held out."""
+
+    @property
+    def over_minor(self) -> int:
+        """What one line was credited before beyond what it is owed now."""
+
 
 class Kind(StrEnum):
     """How a line fares under one policy against another."""
@@ -54,7 +62,10 @@ class RewardSum:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What a policy comes to over a run: lines by outcome, cost in minor units, and how many lines get how much."""
+    """What a policy comes to over a run: lines by outcome, cost in minor units, and how many lines get how much.
+
+    `amount_minor` is what would be credited at release; `over_lines` keep `over_minor` more than they are owed.
+    """
 
     cases: int
     lines: int
@@ -66,6 +77,9 @@ class Tally:
     texts: int
     amounts: Mapping[int, int]
     rewards: tuple[RewardSum, ...]
+    amount_minor: int = 0
+    over_lines: int = 0
+    over_minor: int = 0
 
     @property
     def bins(self) -> tuple[Bin, ...]:
@@ -84,6 +98,20 @@ class Change:
     def plus(self, lines: int, difference_minor: int) -> Change:
         """With one more case."""
         return Change(self.cases + 1, self.lines + lines, self.difference_minor + difference_minor * lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """What is not released of what the rules give: from lines that are held out, and for what was given before.
+
+    Differences are of minor units, below zero.
+    """
+
+    held_out: Change = Change()
+    given: Change = Change()
+
+
+NOTHING_WITHHELD = Withheld()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +140,7 @@ def tally(decided: Iterable[tuple[Decided | None, int]]) -> Tally:
     outcomes: Counter[str] = Counter()
     amounts: Counter[int] = Counter()
     rewards: dict[tuple[str, str], list[int]] = {}
-    cases = texts = 0
+    cases = texts = credited = over_lines = over_minor = 0
     for decision, lines in decided:
         if decision is None:
             continue
@@ -120,7 +148,10 @@ def tally(decided: Iterable[tuple[Decided | None, int]]) -> Tally:
         outcomes[decision.outcome] += lines
         amounts[cost_of(decision)] += lines
         texts += lines if decision.text is not None else 0
+        over_lines += lines if decision.over_minor else 0
+        over_minor += lines * decision.over_minor
         for line in decision.rewards:
+            credited += lines * (line.amount_minor or 0) if line.is_posted else 0
             total = rewards.setdefault((line.name, line.kind), [0, 0])
             total[0] += lines
             total[1] += lines * (line.amount_minor or 0)
@@ -135,7 +166,24 @@ def tally(decided: Iterable[tuple[Decided | None, int]]) -> Tally:
         texts=texts,
         amounts=dict(amounts),
         rewards=tuple(RewardSum(*key, *total) for key, total in sorted(rewards.items())),
+        amount_minor=credited,
+        over_lines=over_lines,
+        over_minor=over_minor,
     )
+
+
+def withheld(decided: Iterable[tuple[Decided | None, Decided | None, int]]) -> Withheld:
+    """Adds up what lies between the decision by the rules and the one to be released, with the number of lines."""
+    held_out, before = Change(), Change()
+    for rules, release, lines in decided:
+        if rules is release or release is None:
+            continue
+        difference = release.cost_minor - cost_of(rules)
+        if release.outcome == "nothing" and release.reason is not None:
+            held_out = held_out.plus(lines, difference)
+        elif difference or _given(rules)[0] != _given(release)[0]:
+            before = before.plus(lines, difference)
+    return Withheld(held_out, before)
 
 
 def kind_of(now: Decided | None, before: Decided | None) -> Kind:

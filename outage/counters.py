@@ -140,11 +140,16 @@ def seconds_of_dates(from_on: date, to_on: date, zone: str) -> int:
 
     28 x 24 hours for a February; an hour less or more where the clocks change. Raises as `within_dates` does.
     """
+    return total_seconds(time_of_dates(from_on, to_on, zone))
+
+
+def time_of_dates(from_on: date, to_on: date, zone: str) -> IntervalSet:
+    """All the time from the start of the local date `from_on` to that of `to_on`; raises as `within_dates` does."""
     # No zone's calendar is two days away from UTC's.
     epoch = date(1970, 1, 1)
     around = normalise([((from_on - epoch).days * _DAY_SECONDS, (max(from_on, to_on) - epoch).days * _DAY_SECONDS)])
     wide = tuple((start - 2 * _DAY_SECONDS, end + 2 * _DAY_SECONDS) for start, end in around)
-    return total_seconds(within_dates(wide, from_on, to_on, zone))
+    return within_dates(wide, from_on, to_on, zone)
 
 
 def seconds_per_month(s: IntervalSet, zone: str) -> dict[date, int]:

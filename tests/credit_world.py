@@ -53,10 +53,11 @@ class CreditWorld:
         with clock.moved_to(self.now):
             return measure_impact(self.database, self.store, incident, actor="nina").run.id
 
-    def save(self, body: str, name: str = "goodwill-day", basis: str = "goodwill") -> int:
+    def save(self, body: str, name: str = "goodwill-day", basis: str = "goodwill", population: str = "affected") -> int:
         """A policy version, approved whatever its tests say; returns its id."""
         with self.database.transaction() as session:
-            text = HEAD.format(name=name, basis=basis) + body
+            head = HEAD.replace("affected", population).format(name=name, basis=basis)
+            text = head + body
             version = policies.save_policy(session, text, actor="maria").version
             earlier = update(PolicyVersion).where(PolicyVersion.name == name, PolicyVersion.id != version.id)
             session.execute(earlier.values(state=PolicyState.RETIRED))

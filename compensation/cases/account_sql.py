@@ -10,6 +10,9 @@ from collections.abc import Collection, Sequence
 # What a case of a line has besides its group's values, where the account matters.
 COLUMNS = ("carries", "sizes", "before_minor", "a_other", "a_month", "a_given", "a_line_given")
 PLACED, NUMBERS, VALUES = "placed_lines", "case_numbers", "case_values"
+# Who is vulnerable goes before all others, then who was longest without a service, to the minute. The lowest number
+# goes first; what is told while service is out (100) goes before all that is given for it.
+_FIRST, _OTHERS, _MOST_MINUTES = 1_000, 50_000, 49_999
 
 
 def numbered_sql(population: str, columns: Sequence[str], numbers: str) -> str:
@@ -91,20 +94,36 @@ def lines_sql(refined: str) -> str:
     )
 
 
-def case_lines_sql(numbered: str, base: str, cases: str | None, giving: Collection[int] = ()) -> str:
+def lost_sql(lines: str, patterns: str, pattern: str) -> str:
+    """One row per line of a run: line_id, and the seconds for which it was longest without one service.
+
+    `pattern` is the column of `lines` that says what it went through, whatever other incidents take off.
+    """
+    per_service = f"SELECT pattern, sum(ended_at - started_at) AS seconds FROM {patterns} GROUP BY pattern, service"
+    longest = f"SELECT pattern, max(seconds) AS seconds FROM ({per_service}) GROUP BY pattern"
+    own = f"coalesce(r.{pattern}, r.pattern)"
+    return f"SELECT r.line_id, t.seconds FROM {lines} r JOIN ({longest}) t ON t.pattern = {own}"
+
+
+def case_lines_sql(numbered: str, base: str, lost: str, cases: str | None, giving: Collection[int] = ()) -> str:
     """One row per line to be released, as release_rows.Line; of `cases` rewards and text.
 
     `giving` are the numbers of the cases that get something, where those are not kept in `cases`; others are left out.
     Numbers and account references come from the mirror of the base that the run was measured on, and so do the
-    attributes `email` and `texts_by` (`email`: writes are preferred to texts) where staff defined them.
+    attributes `email`, `texts_by` (`email`: writes are preferred to texts) and `vulnerable` where staff defined them.
+    `lost` as by `lost_sql`; with it a line's priority is told.
     """
+    vulnerable = "json_extract_string(b.attributes, '$.vulnerable') = 'true'"
+    minutes = f"least(coalesce(t.seconds, 0) // 60, {_MOST_MINUTES})"
+    priority = f"{_FIRST} + CASE WHEN {vulnerable} THEN 0 ELSE {_OTHERS} END + {_MOST_MINUTES} - {minutes}"
     told = ", c.rewards, c.text_name" if cases is not None else ""
     join = f"JOIN {cases} c ON c.number = x.number" if cases is not None else ""
     numbers = ", ".join(str(int(number)) for number in giving) or "NULL"
     given = "WHERE c.gives" if cases is not None else f"WHERE x.number IN ({numbers})"
     return (
         f"SELECT x.number, x.line_id, x.account_id, b.account_ref, b.msisdn, b.language, b.brand, b.zone, "
-        f"b.payment_type, json_extract_string(b.attributes, '$.email'), "
-        f"json_extract_string(b.attributes, '$.texts_by'){told} "
-        f"FROM ({numbered}) x JOIN {base} b ON b.line_id = x.line_id {join} {given}"
+        f"b.payment_type, json_extract_string(b.attributes, '$.email') AS email, "
+        f"json_extract_string(b.attributes, '$.texts_by') AS texts_by, ({priority})::BIGINT AS priority{told} "
+        f"FROM ({numbered}) x JOIN {base} b ON b.line_id = x.line_id LEFT JOIN ({lost}) t ON t.line_id = x.line_id "
+        f"{join} {given}"
     )

@@ -1,4 +1,4 @@
-"""What was credited and lost before an assessment, as a snapshot, so that its decisions can be replayed for ever."""
+"""What was credited before an assessment, as a snapshot, so that its decisions can be replayed for ever."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ from foundation import clock
 from foundation.bulk import read_batches
 from foundation.snapshots import SnapshotStore, Workspace, WrittenFile
 from notify.models import Delivery, DeliveryKind
-from outage.lifecycle import IncidentStatus
-from outage.models import ImpactRun, Incident
+from outage.models import Incident
 
 _SCHEMA = pa.schema(
     [
@@ -40,7 +39,6 @@ _SCHEMA = pa.schema(
 )
 _TOLD = pa.schema([("group_key", pa.string())])
 _KIND = "credit history"
-_NO_OUTAGE = (IncidentStatus.DISMISSED, IncidentStatus.MERGED)
 
 
 @dataclass(frozen=True)
@@ -51,6 +49,14 @@ class _Window:
     this: bool
     in_month: bool
     back: int | None
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What stands for the state of the records before an incident, and about how many rows are to be read of them."""
+
+    rows: int
+    records: tuple[object, ...]
 
 
 class History:
@@ -66,21 +72,47 @@ class History:
 
     def write(self) -> WrittenFile | None:
         """The snapshot's file, to be catalogued with the assessment; None when nothing was before."""
+        if self.mark() is None:
+            return None
         with self._store.connect() as workspace:
             written = self._store.write_query(workspace, _KIND, self._gathered(workspace))
         return written if written.rows else None
 
     def differs_from(self, snapshot: str | None) -> bool:
-        """Whether something was credited, or lost, since that snapshot was taken."""
+        """Whether something was credited since that snapshot was taken."""
+        if self.mark() is None:
+            return snapshot is not None
         with self._store.connect() as workspace:
             workspace.execute(f"CREATE TEMP TABLE now AS {self._gathered(workspace)}")
             if snapshot is None:
                 ((count,),) = workspace.fetch_rows("SELECT count(*) FROM now")
                 return bool(count)
+            # Earlier releases kept outages before here too.
+            if self._store.columns(snapshot) != tuple(workspace.schema_of("FROM now").names):
+                return True
             kept = f"FROM {self._store.source(snapshot)}"
             both = f"(FROM now EXCEPT ALL {kept}) UNION ALL ({kept} EXCEPT ALL FROM now)"
             ((count,),) = workspace.fetch_rows(f"FROM ({both}) SELECT count(*)")
             return bool(count)
+
+    def mark(self) -> Mark | None:
+        """What is equal while what was before is the same, found quickly; None when nothing was before."""
+        windows = self._windows()
+        incidents = [window.incident_id for window in windows]
+        releases = select(Assessment.id, Assessment.totals).where(
+            Assessment.state == AssessmentState.RELEASED, Assessment.incident_id.in_(incidents)
+        )
+        released = self._session.execute(releases.order_by(Assessment.id)).all()
+        care = select(func.count(), func.max(CareCredit.id)).where(CareCredit.incident_id.in_(incidents))
+        given = self._session.execute(care).one()
+        if not (released or given[0]):
+            return None
+        offering = [number for number, totals in released if totals.get("offers")]
+        answers = select(func.count()).where(Offer.assessment_id.in_(offering), Offer.state == OfferState.TAKEN)
+        taken = self._session.scalar(answers) if offering else 0
+        rows = sum(totals["credits"] + totals.get("offers", 0) + totals["texts"] for _, totals in released)
+        records = (tuple(number for number, _ in released), tuple(given), taken, tuple(windows))
+        return Mark(rows + int(given[0]), records)
 
     def _gathered(self, workspace: Workspace) -> str:
         windows = self._windows()
@@ -96,7 +128,7 @@ class History:
         if (told := self._told()) is not None:
             workspace.register_arrow("told_rows", told)
             workspace.execute(standing_sql.told_sql(self._incident.id, TEXT_PURSE))
-        return standing_sql.history_sql(self.facts, self._visits(windows))
+        return standing_sql.history_sql(self.facts)
 
     # --- which incidents
 
@@ -106,6 +138,8 @@ class History:
             Incident.started_at >= begin, Incident.started_at < end, Incident.id != self._incident.id
         )
         found = [_Window(self._incident.id, True, True, None)]
+        if begin == end:
+            return found
         for incident_id, started_at in self._session.execute(others.order_by(Incident.id)):
             day = clock.local_date(started_at, self._document.zone)
             before = started_at < self._incident.started_at
@@ -129,23 +163,6 @@ class History:
 
     def _start_of(self, day: date) -> datetime:
         return datetime.combine(day, time(), ZoneInfo(self._document.zone))
-
-    def _visits(self, windows: Sequence[_Window]) -> list[tuple[str, str, int]]:
-        """The latest run of each incident before this one: where its lines are, its reference, the days before."""
-        if not any(str(fact.column).startswith("h_outages_") for fact in self.facts):
-            return []
-        back = {window.incident_id: window.back for window in windows if window.back is not None}
-        newest = select(func.max(ImpactRun.id)).where(ImpactRun.incident_id.in_(back)).group_by(ImpactRun.incident_id)
-        runs = (
-            select(ImpactRun.lines_snapshot, Incident.ref, Incident.id)
-            .join(Incident, Incident.id == ImpactRun.incident_id)
-            .where(ImpactRun.id.in_(newest), Incident.status.not_in(_NO_OUTAGE))
-            .order_by(Incident.id)
-        )
-        return [
-            (str(self._store.path(lines)), ref, back[incident_id] or 0)
-            for lines, ref, incident_id in self._session.execute(runs)
-        ]
 
     # --- what was credited
 

@@ -8,8 +8,9 @@ from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from compensation.cases.sql import group_expression
+from compensation.cases.sql import BILL_DAY_COLUMN, LOST_BEFORE, group_expression
 from compensation.decision.counting import Network
+from compensation.decision.earlier import earlier_value, read_before
 from compensation.decision.lost_facts import (
     NO_LOSS,
     Pattern,
@@ -84,7 +85,14 @@ def case_facts(
     values = {fact.name: _value(fact, group, pattern, incident, zone) for fact in own}
     if len(own) == len(facts) or measuring is None:
         return values
-    measured = measuring.values(pattern, values, key=group.get("pattern", ""), network=incident.network)
+    measured = measuring.values(
+        pattern,
+        values,
+        key=group.get("pattern", ""),
+        network=incident.network,
+        before=read_before(group.get(LOST_BEFORE)),
+        before_key=group.get(LOST_BEFORE),
+    )
     return {fact.name: measured[fact.name] if fact.origin is Origin.MEASURE else values[fact.name] for fact in facts}
 
 
@@ -93,6 +101,9 @@ def _value(fact: Fact, group: Mapping[str, Any], pattern: Pattern, incident: Inc
         return pattern_value(fact.name, pattern, zone)
     if fact.origin is Origin.INCIDENT:
         return incident.value(fact.name, zone)
+    if fact.origin is Origin.EARLIER:
+        before, bill_day = read_before(group.get(LOST_BEFORE)), group.get(BILL_DAY_COLUMN)
+        return earlier_value(fact.name, before, pattern, on=incident.outage_date, zone=zone, bill_day=bill_day)
     expression = group_expression(fact)
     value = None if expression is None else group[expression]
     match fact.name:

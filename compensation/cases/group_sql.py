@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from compensation.cases.standing_sql import GIVEN
+
 AREA = "home_area"
 """The one column that is read from the mirror of the base: runs do not keep it."""
 
@@ -37,6 +39,24 @@ def with_cases_sql(population: str, cases: Mapping[str, str]) -> str:
         f" LEFT JOIN {source} c{index} ON c{index}.line_id = p.line_id" for index, source in enumerate(cases.values())
     )
     return f"SELECT p.*{told} FROM ({population}) p{joins}" if cases else population
+
+
+def with_before_sql(population: str, before: Mapping[str, tuple[str, Sequence[str]]]) -> str:
+    """The population with columns of what was before, each name ended by the key that it stands under in `before`.
+
+    `before`: a query of one row per line, and which of its columns are wanted; texts and counts of lines that have none
+    are as the query has them for a line without anything.
+    """
+    told = "".join(
+        f", {f'h{index}.{column}' if column in GIVEN else f'coalesce(h{index}.{column}, 0)'} AS {column}_{key}"
+        for index, (key, (_, columns)) in enumerate(before.items())
+        for column in columns
+    )
+    joins = "".join(
+        f" LEFT JOIN ({query}) h{index} ON h{index}.line_id = p.line_id"
+        for index, (query, _) in enumerate(before.values())
+    )
+    return f"SELECT p.*{told} FROM ({population}) p{joins}" if told else population
 
 
 def amounts_sql(cases: str, most: int) -> str:

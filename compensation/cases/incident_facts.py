@@ -58,5 +58,6 @@ def _values(scale: IncidentScale) -> dict[str, Fraction | None]:
         "user hours": Fraction(scale.any.seconds, _SECONDS_OF_HOUR),
         "sites out": Fraction(scale.sites.ever),
         "cells out": Fraction(scale.cells.ever),
+        "areas out": Fraction(sum(area.cells.ever > 0 for area in scale.areas)),
         "greatest area share": 100 * max(shares, default=Fraction(0)),
     }

@@ -140,10 +140,14 @@ def account_values(
 
 @dataclass(frozen=True, slots=True)
 class OverCredited:
-    """A line that was credited more before than it is owed now, by how many minor units; nothing is taken back."""
+    """A line that was credited more before than it is owed now, by how many minor units; nothing is taken back.
+
+    `number` is its case, None when the policy does not look at it any more.
+    """
 
     line_id: int
     over_minor: int
+    number: int | None = None
 
 
 def list_over_credited(
@@ -168,13 +172,13 @@ def list_over_credited(
             numbered = numbered_sql(situation.population, situation.columns, cases)
         else:
             numbered = numbered_sql(situation.population, situation.columns, f"({situation.numbers})")
-        over = f"FROM ({numbered}) x JOIN {cases} c ON c.number = x.number SELECT x.line_id, c.over_minor"
-        absent = f"UNION ALL FROM ({situation.absent})" if situation.absent is not None else ""
+        over = f"FROM ({numbered}) x JOIN {cases} c ON c.number = x.number SELECT x.line_id, c.over_minor, c.number"
+        absent = f"UNION ALL FROM ({situation.absent}) SELECT *, NULL" if situation.absent is not None else ""
         rows = workspace.fetch_rows(
             f"FROM ({over} WHERE c.over_minor > 0 {absent}) ORDER BY over_minor DESC, line_id "
             f"LIMIT {int(limit)} OFFSET {int(offset)}"
         )
-    return [OverCredited(int(line), int(minor)) for line, minor in rows]
+    return [OverCredited(int(line), int(minor), number) for line, minor, number in rows]
 
 
 def _over_cases(session: Session, assessment: Assessment) -> pa.Table:

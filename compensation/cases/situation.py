@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import pyarrow as pa
@@ -12,21 +12,25 @@ import pyarrow as pa
 from compensation.cases import account_sql, standing_sql
 from compensation.cases import sql as case_sql
 from compensation.cases.facts import NO_LOSS, FactValue, IncidentFacts, Pattern, case_facts
+from compensation.cases.sql import LOST_BEFORE
 from compensation.cases.standings import Standings
 from compensation.decision.decide import Decision, decide
+from compensation.decision.earlier import read_before, told_before
 from compensation.decision.measuring import Measuring
 from compensation.decision.settling import NO_STANDING, Standing
 from compensation.document.reading import PolicyDocument
-from compensation.facts import Fact, Origin
+from compensation.facts import OF_LOST_TIME, Fact, Origin
 from compensation.feel import FeelType
+from compensation.periods import read_name
 from foundation import clock
 from foundation.errors import RefusedError
 from foundation.snapshots import SnapshotStore, Workspace
 from outage.models import ImpactRun, Incident
 from outage.runs.lines import patterns_of
+from outage.runs.patterns import spans_source
 
-# Each line becomes up to a dozen Python objects on its way to credits and deliveries.
-_LINES_AT_ONCE = 10_000
+# Where no two lines get the same, each becomes a dozen Python objects on its way.
+_LINES_AT_ONCE = 20_000
 _MOST_KNOWN = 50_000
 
 
@@ -39,13 +43,6 @@ class DecidedCase:
     facts: Mapping[str, FactValue]
     lines: int
     decision: Decision
-
-
-@dataclass(frozen=True)
-class CaseLines:
-    """The lines of the cases in Arrow batches of the columns of release_rows.Line."""
-
-    batches: Iterator[pa.RecordBatch]
 
 
 class Situation:
@@ -61,20 +58,27 @@ class Situation:
         patterns: Mapping[str, Pattern] | None = None,
         incident_facts: IncidentFacts | None = None,
         history: str | None = None,
+        earlier: str | None = None,
+        by_rules: bool = False,
     ) -> None:
         """`patterns` are the run's, for those who have read them before, or as they would be at another instant.
 
         `incident_facts` says what rules read of the incident; without it how big it is, is not known. `history` is the
-        snapshot of what was credited and lost before; without it nothing was.
+        snapshot of what was credited before, `earlier` of what was lost in incidents before this one; without them
+        nothing was. `by_rules`: rules read that history, and yet nobody is held out and nothing is taken off for what
+        was given.
         """
         self._given_patterns = patterns
         self.document = document
-        self.facts: tuple[Fact, ...] = tuple(document.catalogue[name] for name in document.facts_read())
-        self._history_facts = [fact for fact in self.facts if fact.origin is Origin.HISTORY]
+        read = (document.catalogue[name] for name in document.facts_read())
+        kept = () if history is None else store.columns(history)
+        self.facts: tuple[Fact, ...] = tuple(_as_kept(fact, kept) for fact in read)
+        self.history_facts = [fact for fact in self.facts if fact.origin is Origin.HISTORY]
         self.own_facts = [fact for fact in self.facts if fact.origin is not Origin.HISTORY]
         self._known: dict[tuple[object, ...], dict[str, FactValue]] = {}
-        self.standings = Standings(document, has_history=history is not None)
-        known = [str(fact.column) for fact in self._history_facts] if history is not None else []
+        self.standings = Standings(document, has_history=history is not None and not by_rules, holds_out=not by_rules)
+        known = [str(fact.column) for fact in self.history_facts] if history is not None else []
+        self.history_columns = frozenset((*known, *self.standings.history_columns))
         # What only settling needs stands last, so that a policy without it is grouped as ever.
         told = dict.fromkeys((*known, *self.standings.columns))
         self.columns = (*case_sql.group_columns(self.own_facts), *told)
@@ -82,26 +86,28 @@ class Situation:
         self.run = run
         self._base = store.source(run.base_snapshot)
         everyone = document.population == "everyone"
-        self.files = _files(run, store)
+        self.files = _files(run, store, earlier)
         self.population = case_sql.population_sql(self.files, everyone=everyone, facts=self.own_facts)
+        self.account_history: str | None = None
+        self.absent: str | None = None
         if history is not None:
-            source = store.source(history)
-            self.population = standing_sql.with_history(self.population, source, self._history_facts)
-            self.account_history: str | None = standing_sql.account_history_sql(source)
-            self.absent: str | None = standing_sql.absent_sql(self.population, source)
-        else:
-            self.account_history = self.absent = None
+            self._take_history(store.source(history), by_rules=by_rules)
         self.incident = incident_facts or IncidentFacts(
             cause_class=incident.cause_class,
             planned=incident.planned,
             outage_date=clock.local_date(incident.started_at, document.zone),
         )
 
+    def _take_history(self, source: str, *, by_rules: bool) -> None:
+        self.population = standing_sql.with_history(self.population, source, self.history_facts)
+        self.account_history = None if by_rules else standing_sql.account_history_sql(source)
+        self.absent = standing_sql.absent_sql(self.population, source)
+
     @functools.cached_property
     def _patterns(self) -> Mapping[str, Pattern]:
         if self._given_patterns is not None:
             return self._given_patterns
-        asked = any(fact.origin in (Origin.PATTERN, Origin.MEASURE) for fact in self.facts)
+        asked = any(fact.origin in OF_LOST_TIME for fact in self.facts)
         return patterns_of(self._store, self.run) if asked else {}
 
     @property
@@ -124,9 +130,9 @@ class Situation:
         values = dict(zip(self.columns, group, strict=True))
         pattern = self._patterns.get(str(values.get("pattern")), NO_LOSS)
         own = case_facts(self.own_facts, values, pattern, self.incident, self.document.zone, self._measuring)
-        if not self._history_facts:
+        if not self.history_facts:
             return own
-        before = {fact.name: int(str(values.get(str(fact.column)) or 0)) for fact in self._history_facts}
+        before = {fact.name: int(str(values.get(str(fact.column)) or 0)) for fact in self.history_facts}
         return {fact.name: before[fact.name] if fact.name in before else own[fact.name] for fact in self.facts}
 
     def facts_quickly(self, group: Sequence[object]) -> dict[str, FactValue]:
@@ -152,6 +158,14 @@ class Situation:
         taken = {place for _, place in amounts}
         return amounts, tuple(place for place in places.values() if place not in taken)
 
+    def told_of(self, group: Sequence[object], facts: Mapping[str, object]) -> Mapping[str, str]:
+        """From which runs of earlier incidents the facts of a group come, in words, by the fact's name."""
+        if LOST_BEFORE not in self.columns:
+            return {}
+        text = group[self.columns.index(LOST_BEFORE)]
+        before = read_before(None if text is None else str(text))
+        return told_before(self.document, facts, before, self.incident.outage_date)
+
     def standing_of(self, group: Sequence[object], account: Sequence[object] = ()) -> Standing:
         """How the lines of a group stand, by its values and by what is known of their accounts."""
         if not self.standings.columns and not account:
@@ -166,7 +180,8 @@ class Situation:
         """The case of a group, by its values and, after them, those of `account_sql.COLUMNS` where accounts matter."""
         group, account = values[: len(self.columns)], values[len(self.columns) :]
         facts, standing = self.facts_of(group), self.standing_of(group, account)
-        decision = decide(self.document, facts, on=self.incident.outage_date, standing=standing)
+        on, told = self.incident.outage_date, self.told_of(group, facts)
+        decision = decide(self.document, facts, on=on, standing=standing, told=told)
         return DecidedCase(number, tuple(values), facts, lines, decision)
 
     def decide_line(self, line_id: int, account: Sequence[object] = ()) -> DecidedCase | None:
@@ -181,10 +196,11 @@ class Situation:
 
     def join_lines(
         self, workspace: Workspace, expected: Mapping[int, tuple[list[object], int]], giving: Collection[int]
-    ) -> CaseLines:
-        """Stream the lines of the cases of `giving`; `expected` maps each number to its group (as JSON) and its lines.
+    ) -> Iterator[pa.RecordBatch]:
+        """Stream the lines of the cases of `giving` in the columns of release_rows.Line.
 
-        Raises RefusedError when the snapshots no longer give the very cases that were decided.
+        `expected` maps each number to its group (as JSON) and its lines. Raises RefusedError when the snapshots no
+        longer give the very cases that were decided.
         """
         workspace.execute(f"CREATE OR REPLACE TEMP TABLE case_numbers AS {self.numbers}")
         found = {
@@ -194,33 +210,49 @@ class Situation:
         if found != dict(expected):
             raise RefusedError("the snapshots no longer give the cases that were assessed", accepted="assess again")
         numbered = account_sql.numbered_sql(self.population, self.columns, "case_numbers")
-        joined = account_sql.case_lines_sql(numbered, self._base, None, giving)
-        return CaseLines(workspace.fetch_batches(joined, size=_LINES_AT_ONCE))
+        joined = account_sql.case_lines_sql(numbered, self._base, self._lost, None, giving)
+        return workspace.fetch_batches(joined, size=_LINES_AT_ONCE)
+
+    @functools.cached_property
+    def _lost(self) -> str:
+        lines = self.run.lines_snapshot
+        pattern = "gross_pattern" if "gross_pattern" in self._store.columns(lines) else "pattern"
+        patterns = spans_source(self._store, self.run.patterns_snapshot)
+        return account_sql.lost_sql(self._store.source(lines), patterns, pattern)
 
     def join_kept(
         self, workspace: Workspace, cases: str | None, lines: str | None, giving: Collection[int]
-    ) -> CaseLines:
-        """Stream the lines by the snapshots that were kept: of the cases (None: they are rows), of the lines' cases.
+    ) -> Iterator[pa.RecordBatch]:
+        """Stream the lines in the same columns, by the snapshots that were kept.
 
-        With the snapshot of the cases each line brings `rewards` and `text_name`; without it `giving` says which cases
-        get something. Lines that get nothing are left out. Raises NotFoundError when a file is missing.
+        Those are of the cases (None: they are rows), and of the lines' cases. With the snapshot of the cases each line
+        brings `rewards` and `text_name`; without it `giving` says which cases get something. Lines that get nothing are
+        left out. Raises NotFoundError when a file is missing.
         """
         kept = None if cases is None else self._store.source(cases)
         if lines is not None:
             numbered = f"FROM {self._store.source(lines)} SELECT line_id, account_id, number"
         else:
             numbered = account_sql.numbered_sql(self.population, self.columns, str(kept))
-        joined = account_sql.case_lines_sql(numbered, self._base, kept, giving)
-        return CaseLines(workspace.fetch_batches(joined, size=_LINES_AT_ONCE))
+        joined = account_sql.case_lines_sql(numbered, self._base, self._lost, kept, giving)
+        return workspace.fetch_batches(joined, size=_LINES_AT_ONCE)
 
 
-def _files(run: ImpactRun, store: SnapshotStore) -> case_sql.RunFiles:
+def _as_kept(fact: Fact, kept: Sequence[str]) -> Fact:
+    """The fact as the history of an assessment has it: earlier releases counted outages of the last n days in there."""
+    earlier = read_name(fact.name) if fact.origin is Origin.EARLIER else None
+    column = f"h_outages_{earlier.days}" if earlier is not None and earlier.counts_incidents else None
+    return replace(fact, origin=Origin.HISTORY, column=column, looks_back=False) if column in kept else fact
+
+
+def _files(run: ImpactRun, store: SnapshotStore, earlier: str | None) -> case_sql.RunFiles:
     reports = run.reports_snapshot
     return case_sql.RunFiles(
         lines=str(store.path(run.lines_snapshot)),
         base=store.source(run.base_snapshot),
         reports=None if reports is None else store.source(reports),
         tells_accounts="account_depth" in store.columns(run.base_snapshot),
+        earlier=None if earlier is None else store.source(earlier),
     )
 
 

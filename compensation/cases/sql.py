@@ -15,8 +15,12 @@ from outage.runs.impact_sql import FACTS
 _SHARED = ("line_id", "account_id", *FACTS)
 
 
+LOST_BEFORE = "lost_before"
+"""The column that says what a line lost in incidents before this one, as decision.earlier reads it; null: nothing."""
+
 # Facts of the account that are read from the mirror, and only for a policy that asks for them.
-_OF_ACCOUNT = {"account_bill_day": "BIGINT", "account_standing": "VARCHAR", "account_depth": "BIGINT"}
+BILL_DAY_COLUMN = "account_bill_day"
+_OF_ACCOUNT = {BILL_DAY_COLUMN: "BIGINT", "account_standing": "VARCHAR", "account_depth": "BIGINT"}
 
 
 @dataclass(frozen=True)
@@ -24,13 +28,15 @@ class RunFiles:
     """Where a run's snapshots stand: the path of its lines, the source that reads the mirror of the base.
 
     `reports`: the source that reads what was said of single lines, None when nothing was. `tells_accounts`: whether
-    the mirror holds the account's billing day, standing and depth; earlier releases wrote mirrors without.
+    the mirror holds the account's billing day, standing and depth; earlier releases wrote mirrors without. `earlier`:
+    the source that reads what lines lost in incidents before this one, None when they lost nothing.
     """
 
     lines: str
     base: str
     reports: str | None = None
     tells_accounts: bool = True
+    earlier: str | None = None
 
 
 def population_sql(files: RunFiles, *, everyone: bool, facts: Sequence[Fact] = ()) -> str:
@@ -42,17 +48,21 @@ def population_sql(files: RunFiles, *, everyone: bool, facts: Sequence[Fact] = (
     account = [name for name in _OF_ACCOUNT if any(fact.column == name for fact in facts)]
     reported = any(fact.column == "reported_at" for fact in facts)
     overrides = files.reports is not None and any(fact.origin is Origin.ATTRIBUTE for fact in facts)
-    if not (account or reported or overrides):
+    looks_back = any(fact.looks_back for fact in facts)
+    if not (account or reported or overrides or looks_back):
         return population
     told = "b" if files.tells_accounts else None
     columns = [f"{told}.{name}" if told else f"NULL::{_OF_ACCOUNT[name]} AS {name}" for name in account]
     columns += ["r.reported_at" if files.reports else "NULL::BIGINT AS reported_at"] if reported else []
+    lost = "e.lost_before" if files.earlier else "NULL::VARCHAR AS lost_before"
+    columns += [lost] if looks_back else []
     merged = "CASE WHEN r.attributes IS NULL THEN p.attributes ELSE json_merge_patch(p.attributes, r.attributes) END"
     own = f"p.* REPLACE ({merged} AS attributes)" if overrides else "p.*"
     joins = f" LEFT JOIN {files.base} b ON b.line_id = p.line_id" if account and told else ""
     joins += (
         f" LEFT JOIN {files.reports} r ON r.line_id = p.line_id" if files.reports and (reported or overrides) else ""
     )
+    joins += f" LEFT JOIN {files.earlier} e ON e.line_id = p.line_id" if files.earlier and looks_back else ""
     return f"SELECT {', '.join([own, *columns])} FROM ({population}) p{joins}"
 
 
@@ -82,6 +92,7 @@ def group_expression(fact: Fact) -> str | None:
 def group_columns(facts: Sequence[Fact]) -> tuple[str, ...]:
     """The distinct SQL expressions that tell cases apart; a policy that reads nothing of the line has one case."""
     expressions = [group_expression(fact) for fact in facts]
+    expressions += [LOST_BEFORE] if any(fact.looks_back for fact in facts) else []
     return tuple(dict.fromkeys(text for text in expressions if text is not None)) or ("affected",)
 
 

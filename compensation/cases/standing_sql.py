@@ -20,6 +20,8 @@ WINDOWS = "windows"
 # Only cash has an amount here: vouchers are no money on an account.
 _CASH = "amount_minor IS NOT NULL"
 _FIXED = ("h_other", "h_month", "h_own_month", "h_own")
+GIVEN = ("h_given", "h_account_given")
+"""The columns that are texts of what was given, per line and per account."""
 
 
 def told_sql(incident_id: int, purse: str) -> str:
@@ -30,11 +32,10 @@ def told_sql(incident_id: int, purse: str) -> str:
     )
 
 
-def history_sql(facts: Sequence[Fact], visits: Sequence[tuple[str, str, int]]) -> str:
-    """One row per line and account with anything before; `visits`: path of a run's lines, incident, days before."""
+def history_sql(facts: Sequence[Fact]) -> str:
+    """One row per line and account with anything before."""
     found = [_look_back(fact) for fact in facts if fact.column and fact.column not in _FIXED]
-    outages = [(column, days) for word, days, column in found if word == "outages"]
-    sums = "".join(_sum_of(word, days, column) for word, days, column in found if word != "outages")
+    sums = "".join(_sum_of(word, days, column) for word, days, column in found)
     credits = f"""
         SELECT line_id, account_id,
             coalesce(sum(amount_minor) FILTER ({_CASH} AND this AND own = 0), 0)::BIGINT AS h_other,
@@ -48,9 +49,7 @@ def history_sql(facts: Sequence[Fact], visits: Sequence[tuple[str, str, int]]) -
                 FILTER (this AND own = 1 AND scope = 'account') AS h_account_given{sums}
         FROM {CREDITED} JOIN {WINDOWS} USING (incident_id) GROUP BY line_id, account_id
     """
-    if not outages:
-        return f"SELECT * FROM ({credits}) ORDER BY line_id, account_id"
-    return _with_outages(credits, outages, visits)
+    return f"SELECT * FROM ({credits}) ORDER BY line_id, account_id"
 
 
 def _look_back(fact: Fact) -> tuple[str, int, str]:
@@ -66,30 +65,6 @@ def _sum_of(word: str, days: int, column: str) -> str:
     return f", coalesce(sum(amount_minor) FILTER ({within}), 0)::BIGINT AS {column}"
 
 
-def _with_outages(credits: str, outages: Sequence[tuple[str, int]], visits: Sequence[tuple[str, str, int]]) -> str:
-    seen = " UNION ALL ".join(
-        f"SELECT line_id, account_id, '{incident}' AS incident, {back} AS back FROM read_parquet('{path}')"
-        for path, incident, back in visits
-    )
-    nobody = "SELECT NULL::BIGINT AS line_id, NULL::BIGINT AS account_id, '' AS incident, 0 AS back WHERE false"
-    counts = "".join(
-        f", (count(DISTINCT incident) FILTER (back <= {days}))::BIGINT AS {column}" for column, days in outages
-    )
-    none = "".join(f", coalesce(s.{column}, 0) AS {column}" for column, _ in outages)
-    # A line that moved to another account keeps its outages: they are counted by line, on every row of it.
-    return f"""
-        WITH seen AS (
-            SELECT line_id, any_value(account_id) AS account_id{counts} FROM ({seen or nobody}) GROUP BY line_id
-        ),
-        given AS ({credits})
-        SELECT coalesce(g.line_id, s.line_id) AS line_id, coalesce(g.account_id, s.account_id) AS account_id,
-            g.* EXCLUDE (line_id, account_id, {", ".join(_FIXED)}),
-            {", ".join(f"coalesce(g.{column}, 0) AS {column}" for column in _FIXED)}{none}
-        FROM given g FULL JOIN seen s ON s.line_id = g.line_id
-        ORDER BY 1, 2
-    """
-
-
 def with_history(population: str, source: str | None, facts: Sequence[Fact]) -> str:
     """The population with what was before: the columns of `facts`, and those that settling reads."""
     found = [str(fact.column) for fact in facts if fact.column not in _FIXED]
@@ -98,19 +73,20 @@ def with_history(population: str, source: str | None, facts: Sequence[Fact]) -> 
         return f"SELECT p.*, {', '.join(f'0 AS {column}' for column in columns)} FROM ({population}) p"
     sums = [f"sum({column})::BIGINT AS {column}" for column in (*_FIXED, *_amounts(found))]
     counts = [f"max({column})::BIGINT AS {column}" for column in found if column not in _amounts(found)]
-    texts = [f"string_agg({column}, '{RECORD}' ORDER BY {column}) AS {column}" for column in _texts()]
+    texts = [f"string_agg({column}, '{RECORD}' ORDER BY {column}) AS {column}" for column in GIVEN]
     by_line = f"SELECT line_id, {', '.join([*sums, *counts, *texts])} FROM {source} GROUP BY line_id"
     none = ", ".join(f"coalesce(h.{column}, 0) AS {column}" for column in (*_FIXED, *found))
-    given = ", ".join(f"h.{column}" for column in _texts())
+    given = ", ".join(f"h.{column}" for column in GIVEN)
     return f"SELECT p.*, {none}, {given} FROM ({population}) p LEFT JOIN ({by_line}) h ON h.line_id = p.line_id"
+
+
+def before_sql(source: str, facts: Sequence[Fact]) -> str:
+    """One row per line with anything before, with the columns that `with_history` adds to a population."""
+    return with_history(f"SELECT DISTINCT line_id FROM {source}", source, facts)
 
 
 def _amounts(columns: Sequence[str]) -> list[str]:
     return [column for column in columns if column.startswith("h_credited_")]
-
-
-def _texts() -> tuple[str, str]:
-    return "h_given", "h_account_given"
 
 
 def absent_sql(population: str, source: str) -> str:
@@ -125,7 +101,7 @@ def account_history_sql(source: str) -> str:
     """One row per account with anything before: a_other, a_month, a_given (per account), a_line_given (per line)."""
     texts = ", ".join(
         f"string_agg({column}, '{RECORD}' ORDER BY {column}) AS {name}"
-        for column, name in zip(_texts(), ("a_line_given", "a_given"), strict=True)
+        for column, name in zip(GIVEN, ("a_line_given", "a_given"), strict=True)
     )
     return (
         "SELECT account_id, sum(h_other)::BIGINT AS a_other, sum(h_own_month)::BIGINT AS a_month, "

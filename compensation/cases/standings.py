@@ -20,8 +20,9 @@ MILLIONTHS = 10**6
 class Standings:
     """Which columns a policy needs besides the facts, and what they say."""
 
-    def __init__(self, document: PolicyDocument, *, has_history: bool) -> None:
-        holdout, terms = document.terms.holdout, document.terms
+    def __init__(self, document: PolicyDocument, *, has_history: bool, holds_out: bool = True) -> None:
+        terms = document.terms
+        holdout = terms.holdout if holds_out else None
         self.per_account = tuple(reward for reward in document.rewards if reward.per is Per.ACCOUNT)
         self.account_caps = terms.caps_of(Per.ACCOUNT)
         self.concerns_accounts = bool(self.per_account or self.account_caps)
@@ -34,9 +35,13 @@ class Standings:
     @functools.cached_property
     def columns(self) -> tuple[str, ...]:
         """The SQL expressions, over a population with history, that tell cases apart besides the facts."""
+        return (*self.history_columns, *([self._held_out] if self._held_out is not None else []))
+
+    @functools.cached_property
+    def history_columns(self) -> tuple[str, ...]:
+        """Those of `columns` that say what was given before."""
         history = HISTORY_COLUMNS if self._has_history else ()
-        told = [name for name in history if self._monthly or name != "h_own_month"]
-        return (*told, *([self._held_out] if self._held_out is not None else []))
+        return tuple(name for name in history if self._monthly or name != "h_own_month")
 
     @property
     def wants_sizes(self) -> bool:
@@ -58,6 +63,13 @@ class Standings:
             account=self._share(account) if account else None,
         )
         return NO_STANDING if found == NO_STANDING else found
+
+    def alone(self, values: Mapping[str, object]) -> tuple[object, ...]:
+        """`account_sql.COLUMNS` of a line that is alone on its account; empty where that says nothing more."""
+        if not (self.concerns_accounts and self._has_history):
+            return ()
+        given = (values.get(name) for name in ("h_other", "h_own_month", "h_account_given", "h_given"))
+        return ("1" * len(self.per_account), "", 0, *given)
 
     def _share(self, account: Sequence[object]) -> AccountShare:
         carries, sizes, before, other, month, given, line_given = account

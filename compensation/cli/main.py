@@ -19,10 +19,12 @@ from compensation.decision.worked_cases import run_tests
 from compensation.document.reading import load_policy
 from compensation.ledger import record_confirmations
 from compensation.models import AssessmentState, PolicyVersion
+from compensation.over_credits import count_over_lines, list_over_lines
 from compensation.simulation.history_tests import try_on_history
 from compensation.words import books_lines, case_in_words, summary_in_words
 from foundation.cli import EXIT_INPUT, App, staff_option
 from foundation.errors import InputError
+from foundation.logging import mask_msisdn
 from foundation.money import Money
 from notify.registry import make_routing
 from outage.incidents.incidents import get_incident
@@ -243,5 +245,23 @@ def confirm(app: App) -> None:
         click.echo(f"{record_confirmations(session)} confirmed postings entered in the ledger")
 
 
+@click.command("over-credited")
+@click.argument("ref")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many lines.")
+@click.pass_obj
+def over_credited(app: App, ref: str, limit: int) -> None:
+    """Lines that were credited more before than assessment REF owes them; nothing is taken back by itself."""
+    with app.database.reading() as session:
+        found = queries.find_assessment(session, ref)
+        lines = list_over_lines(session, app.store, found, limit=limit)
+    count, minor = count_over_lines(found)
+    click.echo(f"{count:,} lines keep {Money(minor, found.currency)} more than they are owed")
+    for line in lines:
+        case = "" if line.number is None else f"case {line.number}: "
+        over = Money(line.over_minor, found.currency)
+        click.echo(f"  {mask_msisdn(line.msisdn)}  account {line.account_ref}  {over}  {case}{line.why}")
+
+
 assessment_show.name = "assessment"
-commands: list[click.Command] = [policy, assess, assessment_show, submit, approve, release, confirm, books, dmn]
+_steps: list[click.Command] = [assess, assessment_show, over_credited, submit, approve, release, confirm, books]
+commands: list[click.Command] = [policy, *_steps, dmn]

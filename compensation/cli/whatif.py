@@ -16,6 +16,8 @@ from compensation.simulation import whatif as simulation
 from compensation.simulation.liability import LONGEST_HOURS, find_liability
 from compensation.simulation.liability_curve import Cliff
 from compensation.simulation.places import find_rival
+from compensation.simulation.trials import Side
+from compensation.simulation.whatif_results import ComparedCase, WhatIf
 from compensation.tallies import Change
 from foundation import clock
 from foundation.cli import App
@@ -78,11 +80,12 @@ def _document(session: Session, policy: str) -> PolicyDocument:
     return policies.load_document(session, version)
 
 
-def _whatif_lines(found: simulation.WhatIf, rival: str | None) -> Iterable[str]:
+def _whatif_lines(found: WhatIf, rival: str | None) -> Iterable[str]:
     currency, tally = found.currency, found.side.tally
     cost = Money(tally.cost_minor, currency)
     yield f"{found.side.policy}: {tally.lines:,} lines in {tally.cases:,} cases, cost {cost}"
     yield f"  {tally.entitled:,} entitled, {tally.nothing:,} owed nothing, {tally.undetermined:,} undetermined"
+    yield from _release_lines(found.side, currency)
     for reward in tally.rewards:
         yield f"  {reward.name}: {reward.lines:,} lines, {Money(reward.amount_minor, currency)}"
     for note in (*found.side.stopped, *found.notes, *(f"{lines:,} lines: {reason}" for reason, lines in found.reasons)):
@@ -91,6 +94,7 @@ def _whatif_lines(found: simulation.WhatIf, rival: str | None) -> Iterable[str]:
         before_minor = found.against.tally.cost_minor
         difference = _signed(tally.cost_minor - before_minor, currency)
         yield f"against {rival}: {Money(before_minor, currency)}, so {difference}"
+        yield from _release_lines(found.against, currency)
         changes: tuple[tuple[str, Change], ...] = (
             ("get more", found.shift.winners),
             ("get less", found.shift.losers),
@@ -109,11 +113,24 @@ def _whatif_lines(found: simulation.WhatIf, rival: str | None) -> Iterable[str]:
         yield from (f"    {sentence}" for sentence in example.now)
 
 
+def _release_lines(side: Side, currency: str) -> Iterable[str]:
+    """What an assessment would release, where that is not what the rules give."""
+    if not side.differs:
+        return
+    for said, change in (("held out", side.withheld.held_out), ("for what was given before", side.withheld.given)):
+        if change.lines:
+            yield f"  {change.lines:>12,} lines {said}: {_signed(change.difference_minor, currency)}"
+    yield f"  to be released now: {Money(side.release.cost_minor, currency)}"
+    if side.release.over_lines:
+        over = Money(side.release.over_minor, currency)
+        yield f"  {side.release.over_lines:>12,} lines keep {over} more than they are owed"
+
+
 def _signed(amount_minor: int, currency: str) -> str:
     return f"{'+' if amount_minor > 0 else ''}{Money(amount_minor, currency)}"
 
 
-def _write_cases(path: Path, cases: Iterable[simulation.ComparedCase], currency: str) -> None:
+def _write_cases(path: Path, cases: Iterable[ComparedCase], currency: str) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer: Any = None
         for case in cases:
@@ -122,8 +139,10 @@ def _write_cases(path: Path, cases: Iterable[simulation.ComparedCase], currency:
                 "kind": case.kind,
                 "outcome": case.outcome,
                 "one_minor": case.now_minor,
+                "release_one_minor": case.release_minor,
                 "before_outcome": case.before_outcome,
                 "before_one_minor": case.before_minor,
+                "before_release_one_minor": case.before_release_minor,
                 "currency": currency,
             }
             row = {**case.facts, **rest}
@@ -153,6 +172,9 @@ def liability(app: App, incident: str, hours: int, seconds: float) -> None:
         click.echo(f"warning: {warning}")
     for part in found.policies:
         click.echo(f"{policies.label(part.version)}: {Money(part.now_minor, part.currency)} if restored now")
+        if part.owed_minor != part.now_minor:
+            owed = Money(part.owed_minor, part.currency)
+            click.echo(f"  {owed} by the rules alone: some of it was credited before, or its lines are held out")
         for cliff in part.cliffs:
             click.echo(f"  {_cliff_line(cliff, clock.to_unix(found.at), part.currency)}")
         last = part.points[-1]

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from compensation.feel import Value
 from compensation.measures import Count, Cut, HolidayCalendar, Length, Measure, Named, Number, Rounded, Since
+from compensation.periods import MOST_DAYS, dates_of
 from outage import counters, intervals
 from outage.holidays import WorkCalendar
 from outage.intervals import IntervalSet
@@ -28,7 +29,8 @@ class LostTime:
 
     `zone` is the policy's, `customer_zone` the line's own; `bill_day` the day of the month its bill begins; `calendar`
     what the fact that names a calendar says. `network`: how many of the incident's sites and cells were without service
-    when. None: not known, or for `reported_at` never reported.
+    when. None: not known, or for `reported_at` never reported. `on`: the date of the outage; for a measure of a period
+    `lost` holds what incidents before this one took as well.
     """
 
     lost: Mapping[str, IntervalSet]
@@ -39,6 +41,7 @@ class LostTime:
     bill_day: int | None = None
     calendar: str | None = None
     network: Network | None = None
+    on: date | None = None
 
 
 class _NotKnown(Exception):  # noqa: N818 - no error: the measure is null
@@ -57,7 +60,7 @@ def measure_value(
         counting = _Counting(measure, of, parameters, calendars)
         if measure.count.is_network:
             return counting.elements()
-        if not measure.worst:
+        if not measure.worst or measure.whole_period:
             return counting.value(of.lost)
         # Values of one measure are all durations or all numbers; a line that lost nothing still has a count of none.
         return max(counting.value({service: spans}) for service, spans in (of.lost or {"": ()}).items())
@@ -103,6 +106,8 @@ class _Counting:
     # --- which time counts
 
     def lost_of(self, lost: Mapping[str, IntervalSet]) -> IntervalSet:
+        if self.measure.whole_period:
+            return counters.time_of_dates(*self.dates(), self.zone)
         if self.measure.complete:
             return counters.lost_all(lost, self.measure.services or ())
         return counters.lost_any(lost, self.measure.services)
@@ -117,11 +122,24 @@ class _Counting:
         lost = tuple(
             one for one in lost if self.is_long(one[1] - one[0], measure.outages_over, measure.outages_at_least)
         )
+        if measure.looks_back:
+            lost = counters.within_dates(lost, *self.dates(), self.zone)
         if measure.window:
             lost = counters.in_daily_window(lost, self.zone, *measure.window)
         if measure.is_dated:
             lost = self.numbered(lost, intervals.local_date(began_at, self.zone))
         return self.on_working_days(lost) if measure.working_days_only else lost
+
+    def dates(self) -> tuple[date, date]:
+        """The first day of the measure's period, and the day after its last."""
+        measure, days = self.measure, None
+        if measure.last_days is not None:
+            days = self.number(measure.last_days)
+            if days > MOST_DAYS:
+                raise _NotKnown
+        period = _known(measure.period)
+        begins_on, ends_on = _known(dates_of(period, _known(self.of.on), bill_day=self.of.bill_day, days=days))
+        return begins_on, date.max if ends_on is None else ends_on
 
     def clock_start(self, lost: IntervalSet) -> int | None:
         known, reported = self.of.known_at, self.of.reported_at

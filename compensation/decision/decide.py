@@ -20,6 +20,7 @@ from compensation.tables.table import HitPolicy, Status, evaluate_table
 from foundation.errors import InputError
 from foundation.money import Money, from_major
 
+_NOTHING_TOLD: Mapping[str, str] = {}
 _UNITS = {"percent": "%", "valid days": "days", "default after": "days"}
 Outcome = OneOf["entitled", "nothing", "undetermined"]
 
@@ -56,10 +57,12 @@ def decide(
     *,
     on: datetime.date,
     standing: Standing = NO_STANDING,
+    told: Mapping[str, str] = _NOTHING_TOLD,
 ) -> Decision:
     """Evaluates a policy on the facts of one case; `on` is the date of the outage in the policy's zone.
 
     `standing`: what the line was given before and by others, and what its account gets (none of it without one).
+    `told`: by the name of a fact, in words, what it was counted from; the trace says it beside the value.
 
     `facts` holds at least `document.facts_read()`: str, bool, int, Fraction, date, timedelta or None, money facts in
     int minor units; `currency` and `outage date` default to the policy's and `on`. Raises InputError when the policy
@@ -69,14 +72,17 @@ def decide(
         until = f" until before {document.in_force_to}" if document.in_force_to else ""
         accepted = f"an outage date from {document.in_force_from}{until}"
         raise InputError("the policy is not in force", where=document.name, value=str(on), accepted=accepted)
-    return _Case(document, facts, on).decide(standing)
+    return _Case(document, facts, on, told).decide(standing)
 
 
 class _Case:
     """One evaluation: the values known so far, the results without a rule, the reasons for doubt, and the trace."""
 
-    def __init__(self, document: PolicyDocument, facts: Mapping[str, Value | int], on: datetime.date) -> None:
+    def __init__(
+        self, document: PolicyDocument, facts: Mapping[str, Value | int], on: datetime.date, told: Mapping[str, str]
+    ) -> None:
         self.document = document
+        self.told = told
         self.on = on
         self.values: dict[str, Value] = {}
         self.without_rule: set[str] = set()
@@ -146,8 +152,8 @@ class _Case:
             fact = self.document.catalogue[name]
             value = to_value(fact, given[name], self.document.currency)
             said = self.bind(name, value, fact.type, fact.unit)
-            counted = f" ({counts[name]})" if name in counts else ""
-            read.append(FactRead(name, write_value(value), f"{said}{counted}"))
+            beside = "; ".join(words for words in (counts.get(name), self.told.get(name)) if words)
+            read.append(FactRead(name, write_value(value), f"{said} ({beside})" if beside else said))
         return tuple(read)
 
     def take_parameters(self) -> tuple[ParameterRead, ...]:

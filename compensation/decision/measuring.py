@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import date, datetime
 
 from compensation.decision.counting import LostTime, Measured, Network, measure_value
+from compensation.decision.earlier import NOTHING_BEFORE, Before, counted_of, together
 from compensation.document.model import PolicyDocument
 from compensation.feel import Value
-from compensation.measures import BILL_DAY, KNOWN_AT, REPORTED_AT, TIME_ZONE, Measure
+from compensation.measures import BILL_DAY, CAUSE, FORCE_MAJEURE_FACT, KNOWN_AT, REPORTED_AT, TIME_ZONE, Measure
 from outage.intervals import IntervalSet
 
 
@@ -17,6 +18,7 @@ class Measuring:
 
     def __init__(self, document: PolicyDocument, on: date) -> None:
         self._zone = document.zone
+        self._on = on
         self._calendars = document.calendars
         wanted = document.names_read()
         self._measures = {one.name: one for one in document.measures if one.name in wanted}
@@ -32,13 +34,29 @@ class Measuring:
         *,
         key: object = None,
         network: Network | None = None,
+        before: Before = NOTHING_BEFORE,
+        before_key: object = "",
     ) -> dict[str, Measured]:
         """Every measure that the policy reads, of one line's lost time and the facts that measures go by.
 
         `key` names the lost time (None: never seen before): for the same key and facts a measure is taken once.
-        `network` is the incident's, the same in every call.
+        `network` is the incident's, the same in every call. `before`: what the line lost in incidents before, with a
+        name of its own, as `key` is one of `lost`.
         """
-        return {name: self._value(measure, lost, facts, key, network) for name, measure in self._measures.items()}
+        found = {}
+        for name, measure in self._measures.items():
+            known = lost
+            if measure.leaves_out and not {facts.get(CAUSE), facts.get(FORCE_MAJEURE_FACT)}.isdisjoint(
+                measure.leaves_out
+            ):
+                known = {}
+            if measure.looks_back and before:
+                both = None if key is None else (key, before_key)
+                known = together(known, counted_of(before, measure.leaves_out))
+                found[name] = self._value(measure, known, facts, both, network)
+            else:
+                found[name] = self._value(measure, known, facts, key, network)
+        return found
 
     def _value(
         self,
@@ -73,6 +91,7 @@ class Measuring:
             bill_day=None if bill_day is None else int(str(bill_day)),
             calendar=calendar if isinstance(calendar, str) else None,
             network=network,
+            on=self._on,
         )
 
 

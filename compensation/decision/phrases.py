@@ -10,13 +10,16 @@ from fractions import Fraction
 from compensation.feel import FeelType, Literal, Node, Value, Values, write_expression, write_tests
 from compensation.feel.temporal import write_time
 from compensation.feel.values import (
+    Function,
     Months,
+    Range,
     say_duration,
     say_months,
     write_money,
     write_number,
     write_value,
 )
+from compensation.plurals import unit_for
 from compensation.tables.table import Table, TableResult
 from foundation.money import exponent
 
@@ -53,11 +56,13 @@ class Phrases:
                 return ", ".join(self.value(item, kind, unit) for item in value) or "none"
             case Mapping():
                 return ", ".join(f"{key} {self.value(item)}" for key, item in value.items())
+            case Range() | Function():
+                return write_value(value)
             case Fraction() if kind is FeelType.MONEY:
                 return write_money(value, self.currency, exponent(self.currency))
             case Fraction():
                 number = write_number(value)
-                return number if unit in _SILENT_UNITS else f"{number} {unit}"
+                return number if unit in _SILENT_UNITS else f"{number} {unit_for(value, unit)}"
 
     def named(self, name: str, value: Value) -> str:
         """The value of a fact, parameter or decision, with its unit."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -55,6 +55,9 @@ class RewardStep:
     calculations: tuple[str, ...]
 
 
+_STEPS = (FactRead, ParameterRead, DecisionStep, RewardStep)
+
+
 @dataclass(frozen=True, slots=True)
 class Trace:
     """Everything that led to one decision. All values are texts, so JSON and back loses nothing.
@@ -77,7 +80,7 @@ class Trace:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object of strings, numbers of rules, lists and nulls."""
-        return _plain(asdict(self))  # type: ignore[no-any-return]  # a dict stays a dict
+        return {name: _plain(getattr(self, name)) for name in self.__slots__}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Trace:
@@ -138,9 +141,13 @@ def _reward_said(step: RewardStep) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
+    if isinstance(value, _STEPS):
+        return {name: _plain(getattr(value, name)) for name in value.__slots__}
+    return value
 
 
 def _tuples(item: Mapping[str, Any]) -> dict[str, Any]:

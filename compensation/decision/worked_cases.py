@@ -9,6 +9,7 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from compensation.decision.decide import Decision, decide
+from compensation.decision.earlier import Before, EarlierRun, earlier_value, told_before
 from compensation.decision.lost_facts import (
     BILLING,
     DATED,
@@ -24,6 +25,7 @@ from compensation.document.model import Expectation, PolicyDocument, PolicyTest
 from compensation.facts import Origin
 from compensation.feel import Value
 from compensation.feel.values import read_date, write_number
+from compensation.measures import Measure
 from compensation.rewards import RewardLine
 from foundation.errors import InputError
 from foundation.money import exponent
@@ -59,7 +61,7 @@ def _run(document: PolicyDocument, test: PolicyTest) -> TestResult:
     expected = expectation_text(test.expect)
     try:
         on = outage_date(document, test)
-        decision = decide(document, given_facts(document, test, on), on=on, standing=_standing(test))
+        decision = _decided(document, test, on)
     except InputError as error:
         return TestResult(test.name, False, expected, "an error", error.message)
     got = _as_expected(decision, test.expect)
@@ -70,9 +72,18 @@ def _run(document: PolicyDocument, test: PolicyTest) -> TestResult:
 
 def what_comes_out(document: PolicyDocument, test: PolicyTest) -> Expectation:
     """What the policy gives for a case whatever it expects, each reward by its first field; raises InputError."""
-    on = outage_date(document, test)
-    decision = decide(document, given_facts(document, test, on), on=on, standing=_standing(test))
-    return _as_expected(decision, Expectation("", {}, None))
+    return _as_expected(decision_of(document, test), Expectation("", {}, None))
+
+
+def decision_of(document: PolicyDocument, test: PolicyTest) -> Decision:
+    """What the policy decides for a case, whatever it expects; raises InputError."""
+    return _decided(document, test, outage_date(document, test))
+
+
+def _decided(document: PolicyDocument, test: PolicyTest, on: date) -> Decision:
+    facts = given_facts(document, test, on)
+    told = told_before(document, {name: facts.get(name) for name in document.facts_read()}, _before(test), on)
+    return decide(document, facts, on=on, standing=_standing(test), told=told)
 
 
 def outage_date(document: PolicyDocument, test: PolicyTest) -> date:
@@ -92,15 +103,19 @@ def given_facts(document: PolicyDocument, test: PolicyTest, on: date) -> dict[st
     for name, fact in own.items():
         if fact.origin is Origin.PATTERN and test.lost is not None:
             facts[name] = pattern_value(name, test.lost, document.zone)
+        elif fact.origin is Origin.EARLIER:
+            lost, bill_day = test.lost or {}, _bill_day(test)
+            facts[name] = earlier_value(name, _before(test), lost, on=on, zone=document.zone, bill_day=bill_day)
         elif name in DATED:
             facts[name] = dated_value(name, on, document.zone)
         elif name in BILLING:
             facts[name] = billing_value(name, _bill_day(test), on, document.zone)
         elif name in DAY_OF:
             facts[name] = _day(test.given.get(DAY_OF[name]), document.zone)
-    if test.lost is not None:
-        measured = Measuring(document, on).values(test.lost, {**test.given, **facts})
-        facts |= {name: value for name, value in measured.items() if name in own}
+    follows = own.keys() & {measure.name for measure in document.measures if _follows(measure, test)}
+    if follows:
+        measured = Measuring(document, on).values(test.lost or {}, {**test.given, **facts}, before=_before(test))
+        facts |= {name: measured[name] for name in follows}
     return facts
 
 
@@ -109,6 +124,15 @@ def _standing(test: PolicyTest) -> Standing:
     return Standing(
         other_minor=other if isinstance(other, int) else 0, month_minor=month if isinstance(month, int) else 0
     )
+
+
+def _before(test: PolicyTest) -> Before:
+    return {EarlierRun(f"incident {number}"): lost for number, lost in enumerate(test.before, 1)}
+
+
+def _follows(measure: Measure, test: PolicyTest) -> bool:
+    """Whether a case says what a measure is taken of."""
+    return test.lost is not None or measure.whole_period or (measure.looks_back and bool(test.before))
 
 
 def _day(instant: object, zone: str) -> date | None:

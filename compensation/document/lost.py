@@ -29,6 +29,12 @@ def read_lost(reader: Reader, node: yaml.Node, zone: str) -> Mapping[str, Interv
     return {service: spans for service, spans in lost.items() if spans}
 
 
+def read_lost_before(reader: Reader, node: yaml.Node, zone: str) -> tuple[Mapping[str, IntervalSet], ...]:
+    """What was lost in earlier incidents, as `read_lost` has it: of one of them, or of a list of several."""
+    several = reader.items(node, "lost before") if isinstance(node, yaml.SequenceNode) else [node]
+    return tuple(read_lost(reader, one, zone) for one in several)
+
+
 def read_instant(reader: Reader, node: yaml.Node, zone: str, what: str) -> datetime.datetime | None:
     """An instant with the zone's offset, or None (after a problem unless it is null)."""
     if reader.is_null(node):

@@ -1,4 +1,4 @@
-"""The measures of a policy file and its holiday calendars: read from YAML, checked, and said in words."""
+"""The measures of a policy file: read from YAML, checked, and said in words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 
 from compensation.document.model import Parameter
 from compensation.document.yaml_reader import Reader
-from compensation.facts import Fact, check_name
+from compensation.facts import CAUSES, FORCE_MAJEURE, Fact, check_name
 from compensation.feel import FeelType, listing, suggestion
 from compensation.feel.values import read_duration
 from compensation.measures import (
@@ -27,6 +27,7 @@ from compensation.measures import (
     Since,
 )
 from compensation.measures_said import measure_said
+from compensation.periods import MOST_DAYS, Period
 from foundation.errors import InputError
 from outage.lifecycle import SERVICES
 
@@ -43,10 +44,11 @@ MEASURE_KEYS = (
         "only on",
         "zone",
         "calendar",
+        "incidents",
+        "leaves out",
     ),
 )
 """What a measure may say besides its name and count."""
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _CUT_OF = {
     Count.LONGEST: Cut.OUTAGE,
     Count.DAYS: Cut.DAY,
@@ -57,10 +59,13 @@ _CUT_OF = {
 }
 _OF = re.compile(r"(all|any) of \[?([a-z, ]+?)\]?")
 _WORST = "worst service"
-_OF_WRITTEN = f"any, {', '.join(SERVICES)}, {_WORST}, or several such as: all of [voice, data]"
+_WHOLE_PERIOD, _ANY_FORCE_MAJEURE = "whole period", "force majeure"
+_OF_WRITTEN = f"any, {', '.join(SERVICES)}, {_WORST}, {_WHOLE_PERIOD}, or several such as: all of [voice, data]"
 _WINDOW = re.compile(r"([01]\d|2[0-3]):([0-5]\d) ?- ?(?:([01]\d|2[0-3]):([0-5]\d)|24:00)")
+_LAST = re.compile(r"last (.+) days?")
 _GRACE = re.compile(r"(\d{1,3}) (working|calendar) days?")
 _HOUR = timedelta(hours=1)
+_INCIDENTS_WRITTEN = "this month, this billing period, this year, last 30 days, or a number parameter: last NAME days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,46 +75,6 @@ class MeasuresRead:
     measures: tuple[Measure, ...]
     facts: Mapping[str, Fact]
     failed: frozenset[str]
-
-
-def read_calendars(reader: Reader, node: yaml.Node | None) -> tuple[HolidayCalendar, ...]:
-    """The holiday calendars by name."""
-    if node is None or reader.is_null(node):
-        return ()
-    found = (_calendar(reader, name, value) for name, _, value in reader.entries(node, "holidays"))
-    return tuple(one for one in found if one is not None)
-
-
-def _calendar(reader: Reader, name: str, node: yaml.Node) -> HolidayCalendar | None:
-    what, problems = f'the calendar "{name}"', len(reader.problems)
-    parts = reader.mapping(node, what, ["source", "covers", "dates"], ["weekend"])
-    covers = reader.mapping(parts["covers"], "covers", ["from", "to"]) if "covers" in parts else {}
-    since, until = (reader.date(covers[key], key) if key in covers else None for key in ("from", "to"))
-    source = reader.string(parts["source"], "source") if "source" in parts else None
-    dates = {
-        day: item
-        for item in (reader.items(parts["dates"], "dates") if "dates" in parts else ())
-        if (day := reader.date(item, "a holiday")) is not None
-    }
-    weekend = _weekend(reader, parts.get("weekend"))
-    if since is None or until is None or source is None or len(reader.problems) > problems:
-        if len(reader.problems) == problems:
-            reader.problem(node, f"{what} does not say which dates it covers", "covers: {from: 2025-01-01, to: ...}")
-        return None
-    for day, item in dates.items():
-        if not since <= day < until:
-            reader.problem(item, f"{day} is not among the dates that {what} covers", f"{since} to before {until}")
-    return HolidayCalendar(name, source, since, until, weekend, frozenset(dates))
-
-
-def _weekend(reader: Reader, node: yaml.Node | None) -> frozenset[int]:
-    if node is None:
-        return frozenset({5, 6})
-    chosen = [reader.choice(item, "weekend", _WEEKDAYS) for item in reader.items(node, "weekend")]
-    weekend = frozenset(_WEEKDAYS.index(day) for day in chosen if day)
-    if len(weekend) == len(_WEEKDAYS):
-        reader.problem(node, "no day of the week is left to work on", "six days at most")
-    return weekend
 
 
 def read_measures(
@@ -160,6 +125,7 @@ class _MeasureReader:
         cut = self.cut(count)
         services, complete = self.services()
         rounded, rounded_over = self.rounded(count)
+        period, last_days = self.period()
         measure = Measure(
             name=self.name(taken),
             meaning=self.text("meaning"),
@@ -185,8 +151,13 @@ class _MeasureReader:
             first_day_counts=self.choice("day one", ("the day after", "the same day")) == "the same day",
             working_days_only=self.choice("only on", ("working days",)) is not None,
             customer_zone=self.choice("zone", ("policy", "customer")) == "customer",
+            period=period,
+            last_days=last_days,
+            whole_period=self.text("of") == _WHOLE_PERIOD,
+            leaves_out=self.leaves_out(),
         )
         self.check_filters()
+        self.check_period(measure)
         if count.is_network:
             self.check_network()
         return self.with_calendar(measure)
@@ -220,7 +191,7 @@ class _MeasureReader:
 
     def services(self) -> tuple[tuple[str, ...] | None, bool]:
         text = self.text("of") or "any"
-        if text in ("any", _WORST):
+        if text in ("any", _WORST, _WHOLE_PERIOD):
             return None, False
         if text in SERVICES:
             return (text,), False
@@ -244,6 +215,48 @@ class _MeasureReader:
             self.refuse("window", "the window opens and closes at the same time", "two times such as 08:00-22:00")
             return None
         return opens, closes
+
+    def period(self) -> tuple[Period | None, Number | None]:
+        """The stretch of days over which all incidents count, and how many days it has when that is said."""
+        text = self.text("incidents")
+        if not text or text in (Period.MONTH, Period.BILLING, Period.YEAR):
+            return (Period(text) if text else None), None
+        match = _LAST.fullmatch(text)
+        if match is None:
+            self.refuse("incidents", f'incidents cannot be "{text}"', _INCIDENTS_WRITTEN)
+            return None, None
+        if match[1].isascii() and match[1].isdigit():
+            if not 1 <= int(match[1]) <= MOST_DAYS:
+                self.refuse("incidents", f"nobody looks {match[1]} days back", f"last 1 to {MOST_DAYS} days")
+            return Period.DAYS, int(match[1])
+        known = self.parameter("incidents", match[1], FeelType.NUMBER, _INCIDENTS_WRITTEN)
+        return (Period.DAYS, Named(match[1])) if known is not None else (None, None)
+
+    def leaves_out(self) -> tuple[str, ...]:
+        """The cause classes and kinds of force majeure whose incidents do not count."""
+        node = self.parts.get("leaves out")
+        if node is None:
+            return ()
+        several = self.reader.items(node, "leaves out") if isinstance(node, yaml.SequenceNode) else [node]
+        named = [
+            self.reader.choice(one, "leaves out", (_ANY_FORCE_MAJEURE, *FORCE_MAJEURE, *CAUSES)) for one in several
+        ]
+        every = (kind for name in named if name for kind in (FORCE_MAJEURE if name == _ANY_FORCE_MAJEURE else (name,)))
+        return tuple(dict.fromkeys(every))
+
+    def check_period(self, measure: Measure) -> None:
+        """What goes by this incident's own clock says nothing of several; the whole period has no outages."""
+        keys = ("since", "grace", "first day", "last day", "day one") if measure.period is not None else ()
+        for key in keys:
+            if key != "since" or measure.since is not Since.FAULT:
+                self.refuse(key, "this goes by the clock of one incident, and incidents says several")
+        if not measure.whole_period:
+            return
+        if measure.period in (None, Period.DAYS):
+            accepted = ", ".join((Period.MONTH, Period.BILLING, Period.YEAR))
+            self.refuse("of", "the whole period needs one with two ends", f"incidents: {accepted}")
+        for key in ("outages over", "outages at least", "leaves out"):
+            self.refuse(key, "the whole period is no outage")
 
     def grace(self) -> Grace | None:
         if "grace" not in self.parts:

@@ -7,15 +7,19 @@ import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fractions import Fraction
 
 from compensation.facts import Fact, Origin
 from compensation.feel import FeelType, Literal, NameType, Node, UnaryTests, Value, names
-from compensation.measures import HolidayCalendar, Measure
+from compensation.measures import BILL_DAY, HolidayCalendar, Measure, Named
 from compensation.measures_said import measure_said
+from compensation.periods import Period, first_day, read_name
 from compensation.rewards import How, Per, RewardKind, purse_of
 from compensation.tables.table import Table, output_types
 from compensation.terms import NO_TERMS, Terms
 from outage.intervals import IntervalSet
+
+_ANY_ZONE = datetime.timedelta(days=2)
 
 
 class Basis(StrEnum):
@@ -192,7 +196,7 @@ class PolicyTest:
     """A worked case attached to a policy; facts as `decide` takes them (money in minor units), the rest are null.
 
     `lost`: lost intervals in Unix seconds per service, from which the facts and measures of lost time follow that
-    `given` leaves out; None when the case does not start from clock times.
+    `given` leaves out; None when the case does not start from clock times. `before`: those of each earlier one.
     """
 
     name: str
@@ -200,6 +204,7 @@ class PolicyTest:
     given: Mapping[str, Value | int]
     expect: Expectation
     lost: Mapping[str, IntervalSet] | None = None
+    before: tuple[Mapping[str, IntervalSet], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,7 +254,34 @@ class PolicyDocument:
         for measure in self.measures:
             if measure.name in found:
                 found |= measure.parameters | measure.facts
+        earlier = (read_name(name) for name in found if name in self.catalogue)
+        if any(one.period is Period.BILLING for one in earlier if one is not None):
+            found.add(BILL_DAY)
         return frozenset(found)
+
+    def looks_back(self, on: datetime.date) -> datetime.date | None:
+        """The first day on which the time lost in other incidents matters for an outage of a day; None: it never does.
+
+        By the policy's calendar, with two days more where measures go by the customer's.
+        """
+        found = []
+        for name in self._facts:
+            earlier = read_name(name) if self.catalogue[name].origin is Origin.EARLIER else None
+            if earlier is not None:
+                found.append(first_day(earlier.period, on, days=earlier.days))
+        for measure in self.measures:
+            if measure.looks_back and measure.period is not None and measure.name in self._names:
+                begins_on = first_day(measure.period, on, days=self.last_days(measure, on))
+                found.append(begins_on - _ANY_ZONE if measure.customer_zone else begins_on)
+        return min(found, default=None)
+
+    def last_days(self, measure: Measure, on: datetime.date) -> int | None:
+        """How many days a measure looks back for an outage of a day; None where that is not said or not known."""
+        days = measure.last_days
+        if not isinstance(days, Named):
+            return days
+        dated = next((one.on(on) for one in self.parameters if one.name == days.name), None)
+        return int(dated.value) if dated is not None and isinstance(dated.value, Fraction) else None
 
     def measures_said(self, day: datetime.date) -> Mapping[str, str]:
         """What each measure counts, in words, with the parameters of a day."""

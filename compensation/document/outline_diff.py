@@ -90,9 +90,14 @@ def _named(part: str, entries: Sequence[Outline]) -> dict[str, Outline]:
     named: dict[str, Outline] = {}
     for number, entry in enumerate(entries, 1):
         fields = entry["fields"]
-        name = entry["key"] or fields.get("name") or fields.get("what") or f"{part} {number}"
+        name = entry["key"] or fields.get("name") or fields.get("what") or _cap(fields) or f"{part} {number}"
         named[str(name) if str(name) not in named else f"{name} ({number})"] = fields
     return named
+
+
+def _cap(fields: Mapping[str, Any]) -> str | None:
+    """How a cap is told from others: by whom it is for, and over what."""
+    return f"per {fields['per']} and {fields['over']}" if {"per", "over"} <= fields.keys() else None
 
 
 def _compare_entry(part: str, name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> EntryChange:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import yaml
 
 from compensation.document.attributes import read_attributes
+from compensation.document.calendars import read_calendars
 from compensation.document.layers import TERMS, read_layers, read_terms
 from compensation.document.logic import LogicReader
-from compensation.document.measures import read_calendars, read_measures
+from compensation.document.measures import read_measures
 from compensation.document.model import (
     Basis,
     ExpressionDecision,

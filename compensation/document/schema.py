@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import yaml
 
-from compensation.document.lost import read_instant, read_lost
+from compensation.document.lost import read_instant, read_lost, read_lost_before
 from compensation.document.model import (
     Basis,
     DatedValue,
@@ -27,6 +27,8 @@ from compensation.document.model import (
 from compensation.document.yaml_reader import Reader, plain_type
 from compensation.facts import Fact, check_name
 from compensation.feel import FeelType, Value, suggestion
+from compensation.feel.units import known_unit
+from compensation.feel.values import read_number, write_number
 from foundation.errors import InputError
 from foundation.money import check_currency, exponent, from_major
 
@@ -34,6 +36,7 @@ OUTCOMES = ("entitled", "nothing", "undetermined")
 _PARAMETER_TYPES = (FeelType.NUMBER, FeelType.STRING, FeelType.BOOLEAN, FeelType.DATE, FeelType.DURATION)
 # A part of business keys, which records keep in 128 characters.
 LONGEST_NAME = 48
+_PER_CENT, _FRACTION = re.compile(r"(-?[0-9.]+) ?%"), re.compile(r"(-?[0-9]{1,30})/([1-9][0-9]{0,29})")
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 # What stands in for a part that could not be read, so that the rest is still checked; such a policy is never returned.
 _STAND_IN_DATE = datetime.date(1970, 1, 1)
@@ -153,7 +156,7 @@ def _parameter(reader: Reader, name: str, key: yaml.Node, node: yaml.Node, head:
     unit = _text(reader, parts, "unit")
     dated = list(reader.entries(parts["values"], "values"))
     kind = _parameter_type(reader, parts, unit, dated, head)
-    values = [_dated_value(reader, since_node, value, kind) for _, since_node, value in dated]
+    values = [_dated_value(reader, since_node, value, kind, unit) for _, since_node, value in dated]
     if len(reader.problems) > problems:
         return None
     ordered = sorted((value for value in values if value), key=lambda value: value.since)
@@ -172,7 +175,8 @@ def _parameter_type(
 ) -> FeelType:
     """The type as declared, else as the values look; a number whose unit is the currency is money."""
     declared = reader.choice(parts["type"], "type", _PARAMETER_TYPES) if "type" in parts else None
-    kind = FeelType(declared) if declared else plain_type(dated[0][2]) if dated else FeelType.STRING
+    looks = FeelType.NUMBER if dated and _is_written_as_part(dated[0][2]) else None
+    kind = FeelType(declared) if declared else looks or (plain_type(dated[0][2]) if dated else FeelType.STRING)
     if kind is FeelType.NUMBER and unit != head.currency and _is_currency(unit):
         reader.problem(parts["unit"], f"the policy pays in {head.currency}, this amount is in {unit}", head.currency)
     return FeelType.MONEY if kind is FeelType.NUMBER and unit == head.currency else kind
@@ -185,9 +189,33 @@ def _is_currency(unit: str) -> bool:
         return False
 
 
-def _dated_value(reader: Reader, since: yaml.Node, node: yaml.Node, kind: FeelType) -> DatedValue | None:
+def _is_written_as_part(node: yaml.Node) -> bool:
+    """Whether a value is written as per cent or as a fraction: `12.5 %`, `1/3`."""
+    plain = isinstance(node, yaml.ScalarNode) and node.style is None
+    return plain and bool(_PER_CENT.fullmatch(str(node.value)) or _FRACTION.fullmatch(str(node.value)))
+
+
+def _part(reader: Reader, node: yaml.Node, unit: str) -> Value:
+    """A value written as per cent, in the parameter's unit (per cent or share), or as a fraction of any unit."""
+    text = str(node.value)
+    if (fraction := _FRACTION.fullmatch(text)) is not None:
+        return Fraction(int(fraction[1]), int(fraction[2]))
+    found = _PER_CENT.fullmatch(text)
+    number = read_number(found[1]) if found is not None else None
+    if number is None:
+        reader.problem(node, f"the value is not a number: {text}", "such as 12.5 %")
+    elif known_unit(unit) == "share":
+        return number / 100
+    elif known_unit(unit) != "%":
+        what = f'{text} is a part of a hundred, and the unit of the parameter is "{unit}"'
+        reader.problem(node, what, f"unit: share (it reads {write_number(number / 100)}) or unit: %")
+    return number
+
+
+def _dated_value(reader: Reader, since: yaml.Node, node: yaml.Node, kind: FeelType, unit: str) -> DatedValue | None:
     day = reader.date(since, "the day a value holds from")
-    value = reader.value(node, kind, "the value")
+    as_part = kind is FeelType.NUMBER and _is_written_as_part(node)
+    value = _part(reader, node, unit) if as_part else reader.value(node, kind, "the value")
     if reader.is_null(node):
         reader.problem(node, "a parameter's value is missing", f"{kind.said}")
     if day is None or value is None:
@@ -233,7 +261,8 @@ def read_tests(
             lost = read_lost(reader, entries["lost"], head.zone) if "lost" in entries else None
             given = _given(reader, parts["given"], head, catalogue)
             expect = _expectation(reader, parts["expect"], rewards)
-            found.append(PolicyTest(name, Tag(tag or Tag.COMPUTED), given, expect, lost))
+            past = read_lost_before(reader, entries["lost before"], head.zone) if "lost before" in entries else ()
+            found.append(PolicyTest(name, Tag(tag or Tag.COMPUTED), given, expect, lost, past))
     return tuple(found)
 
 
@@ -241,7 +270,7 @@ def _given(reader: Reader, node: yaml.Node, head: Head, catalogue: Mapping[str, 
     given: dict[str, Value | int] = {}
     for name, key, value in reader.entries(node, "given"):
         fact = catalogue.get(name)
-        if name == "lost":
+        if name in ("lost", "lost before"):
             continue
         if fact is None:
             reader.problem(key, f'unknown fact "{name}"', suggestion(name, catalogue) or "a fact of the catalogue")

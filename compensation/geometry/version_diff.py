@@ -199,7 +199,8 @@ def _cases(before: PolicyDocument, after: PolicyDocument) -> tuple[int, list[Cas
     tests: dict[str, PolicyTest] = {}
     for document in (after, before):
         for test in (*document.tests, *boundary_tests(document)):
-            tests.setdefault(repr((sorted(test.given.items(), key=lambda item: item[0]), test.lost)), test)
+            given = sorted(test.given.items(), key=lambda item: item[0])
+            tests.setdefault(repr((given, test.lost, test.before)), test)
     tried, found = 0, []
     for test in tests.values():
         outcomes = [_outcome(document, test) for document in (before, after)]
@@ -217,6 +218,6 @@ def _outcome(document: PolicyDocument, test: PolicyTest) -> Expectation | None:
     known = document.catalogue
     try:
         given = {name: value for name, value in test.given.items() if name in known}
-        return what_comes_out(document, PolicyTest(test.name, test.tag, given, test.expect, test.lost))
+        return what_comes_out(document, replace(test, given=given))
     except InputError:
         return None

@@ -14,8 +14,10 @@ from sqlalchemy.orm import Session
 from compensation.cases.incident_facts import incident_facts_of
 from compensation.models import PolicyVersion
 from compensation.policies import list_for_incident, load_document
+from compensation.simulation.credited_before import find_credited_before
 from compensation.simulation.liability_clock import CHUNK, Clock
 from compensation.simulation.liability_curve import Cliff, Curve, Point, merged
+from compensation.simulation.lost_before import find_lost_before
 from foundation import clock
 from foundation.errors import NotFoundError, RefusedError
 from foundation.snapshots import SnapshotStore
@@ -34,11 +36,16 @@ _CHANGES = (
 
 @dataclass(frozen=True)
 class PolicyClock:
-    """One policy's part: the cost now, the curve from now on, the next cliffs."""
+    """One policy's part: the cost now, the curve from now on, the next cliffs.
+
+    All say what an assessment would release; `owed_minor` is the cost now by the rules alone, as if nobody were held
+    out and nothing had been given before.
+    """
 
     version: PolicyVersion
     currency: str
     now_minor: int
+    owed_minor: int
     curve: Curve
     points: Sequence[Point]
     cliffs: Sequence[Cliff]
@@ -128,11 +135,14 @@ def find_liability(
 def _clock(session: Session, store: SnapshotStore, incident: Incident, run: ImpactRun, version: PolicyVersion) -> Clock:
     document = load_document(session, version)
     said = (incident.cause_class, incident.force_majeure, incident.planned)
-    key = (str(store.directory), run.lines_snapshot, run.id, document.content_hash, *said)
+    earlier = find_lost_before(session, store, [document], incident)
+    history = find_credited_before(session, store, document, incident)
+    key = (str(store.directory), run.lines_snapshot, run.id, document.content_hash, history, earlier, *said)
     with _KEPT.lock:
         found = _KEPT.clocks.get(key)
     if found is None:
-        found = Clock(document, run, incident, store, incident_facts_of(session, store, incident, run, document))
+        facts = incident_facts_of(session, store, incident, run, document)
+        found = Clock(document, run, incident, store, facts, history=history, earlier=earlier)
     with _KEPT.lock:
         found = _KEPT.clocks.setdefault(key, found)
         _KEPT.clocks.move_to_end(key)
@@ -158,10 +168,12 @@ def _carry_on(clocks: Sequence[Clock], until: int, stop: float) -> None:
 def _part(one: Clock, version: PolicyVersion, at: int) -> PolicyClock:
     curve = one.curve()
     since = min(at, curve.until)
+    now = one.cost_at(at)
     return PolicyClock(
         version=version,
         currency=one.document.currency,
-        now_minor=one.cost_at(at),
+        now_minor=now,
+        owed_minor=one.owed_at(at) if one.is_settled else now,
         curve=curve,
         points=curve.points(since),
         cliffs=curve.cliffs(since),
@@ -175,8 +187,9 @@ def _total(parts: Sequence[PolicyClock], at: int) -> PolicyClock | None:
         return parts[0]
     curve = merged([part.curve for part in parts])
     since = min(at, curve.until)
-    now = sum(part.now_minor for part in parts)
-    return PolicyClock(parts[0].version, parts[0].currency, now, curve, curve.points(since), curve.cliffs(since))
+    now, owed = (sum(minor) for minor in zip(*((part.now_minor, part.owed_minor) for part in parts), strict=True))
+    points, cliffs = curve.points(since), curve.cliffs(since)
+    return PolicyClock(parts[0].version, parts[0].currency, now, owed, curve, points, cliffs)
 
 
 def _warnings(session: Session, incident: Incident, run: ImpactRun) -> list[str]:

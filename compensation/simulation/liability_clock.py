@@ -12,11 +12,12 @@ from compensation.cases import sql as case_sql
 from compensation.cases.facts import FactValue, IncidentFacts, Pattern, case_facts
 from compensation.cases.groups import list_groups, run_patterns
 from compensation.cases.situation import Situation
+from compensation.cases.sql import LOST_BEFORE
 from compensation.decision.function import FastDecision, PolicyFunction
 from compensation.decision.measuring import Measuring
-from compensation.decision.settling import Standing
+from compensation.decision.settling import NO_STANDING, Standing
 from compensation.document.reading import PolicyDocument
-from compensation.facts import Origin
+from compensation.facts import OF_LOST_TIME
 from compensation.geometry.change_points import Cell, changes, extended, goes_in_steps, is_open, thresholds_of
 from compensation.simulation.liability_curve import Climb, Curve, Turn, gathered
 from foundation import clock
@@ -31,19 +32,19 @@ CHUNK = 3600
 _MOST_TURNS = 24
 _PARTS_OF_CLIMB = 12
 _GROWS = "time lost grows"
-_MOVING = (Origin.PATTERN, Origin.MEASURE)
 # What all users together lose grows with every line that is out: by so many seconds for one of the unit.
 _GROWING = {"user minutes": 60, "user hours": 3600}
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Lines that share all that the policy reads and the pattern of their loss."""
+    """Lines that share all that the policy reads and the pattern of their loss; `before`: facts that do not move."""
 
     values: Mapping[str, object]
     pattern: str
     lines: int
     standing: Standing
+    before: Mapping[str, int]
 
 
 @dataclass
@@ -60,8 +61,9 @@ class _Found:
 class Clock:
     """The cost of an incident that is not over, for a policy, at each instant from the run's `as_of` on.
 
-    What was lost when the run was measured stays lost until the instant; nothing else changes. It is carried on hour by
-    hour and remembers how far it got; who carries it on holds `carrying`.
+    What was lost when the run was measured stays lost until the instant; nothing else changes. Lines that are held out
+    and what was given before count as they would in an assessment. It is carried on hour by hour and remembers how far
+    it got; who carries it on holds `carrying`.
     """
 
     def __init__(
@@ -71,17 +73,23 @@ class Clock:
         incident: Incident,
         store: SnapshotStore,
         incident_facts: IncidentFacts,
+        *,
+        history: str | None = None,
+        earlier: str | None = None,
     ) -> None:
+        """`history`: the snapshot of what was credited before, `earlier` of what was lost before; None for nothing."""
         self.document = document
         self.start = clock.to_unix(run.as_of)
-        situation = Situation(document, run, incident, store, incident_facts=incident_facts)
+        situation = Situation(
+            document, run, incident, store, incident_facts=incident_facts, history=history, earlier=earlier
+        )
         self._facts = situation.own_facts
         self._incident = situation.incident
         self._on = situation.incident.outage_date
         self._decide = PolicyFunction(document, on=self._on)
         self._thresholds = thresholds_of(document, self._on)
         self._patterns = run_patterns(store, run)
-        self._moving = [fact for fact in self._facts if fact.origin in _MOVING or fact.name in _GROWING]
+        self._moving = [fact for fact in self._facts if fact.origin in OF_LOST_TIME or fact.name in _GROWING]
         network = any(one.count.is_network for one in document.measures)
         self._all_move = network or any(fact.name in _GROWING for fact in self._moving)
         self._lines_out = self._count_lines_out(store, run, situation) if self._all_move else 0
@@ -133,16 +141,26 @@ class Clock:
         measuring = Measuring(self.document, self._on)
         return sum(group.lines * self._decision(group, at, measuring).cost_minor for group in self._groups)
 
+    def owed_at(self, at: int) -> int:
+        """As `cost_at`, by the rules alone: as if nobody were held out and nothing had been given before."""
+        measuring = Measuring(self.document, self._on)
+        bare = [replace(group, standing=NO_STANDING) for group in self._groups]
+        return sum(group.lines * self._decision(group, at, measuring).cost_minor for group in bare)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether any line is held out or was given something before, so that both figures may differ."""
+        return any(group.standing is not NO_STANDING for group in self._groups)
+
     def _decision(self, group: _Group, at: int, measuring: Measuring) -> FastDecision:
         return self._decide(self._facts_at(group, at, measuring), group.standing)
 
     def _notes(self) -> list[str]:
-        name, notes = self.document.name, []
-        if self._situation.standings.concerns_accounts:
-            notes.append(f"{name} gives or caps per account: here each line counts as if it were alone on its account.")
-        if self.document.history_read():
-            notes.append(f"{name} reads what was credited before: here nothing was.")
-        return notes
+        if not self._situation.standings.concerns_accounts:
+            return []
+        return [
+            f"{self.document.name} gives or caps per account: here each line counts as if it were alone on its account."
+        ]
 
     # --- one pattern, one hour
 
@@ -219,7 +237,9 @@ class Clock:
 
     def _group(self, values: Sequence[object], lines: int) -> _Group:
         by_column = dict(zip(self._columns, values, strict=True))
-        return _Group(by_column, str(by_column.get("pattern")), lines, self._situation.standing_of(values))
+        standing = self._situation.standing_of(values, self._situation.standings.alone(by_column))
+        before = {fact.name: int(str(by_column.get(str(fact.column)) or 0)) for fact in self._situation.history_facts}
+        return _Group(by_column, str(by_column.get("pattern")), lines, standing, before)
 
     def _by_pattern(self) -> dict[str, list[_Group]]:
         """The groups whose facts move on, by their pattern; the greatest first, so that they are seen first."""
@@ -239,17 +259,20 @@ class Clock:
     def _alike(self, groups: Sequence[_Group]) -> list[list[_Group]]:
         """Groups of one pattern by the facts that measures go by besides time: their time moves on alike."""
         names = sorted({name for one in self.document.measures for name in one.facts})
+        looks_back = any(one.looks_back for one in self._facts)
         found: dict[tuple[object, ...], list[_Group]] = {}
         for group in groups:
             facts = self._facts_at(group, self.start, Measuring(self.document, self._on)) if names else {}
-            found.setdefault(tuple(facts.get(name) for name in names), []).append(group)
+            before = group.values.get(LOST_BEFORE) if looks_back else None
+            found.setdefault((before, *(facts.get(name) for name in names)), []).append(group)
         return list(found.values())
 
     def _facts_at(self, group: _Group, at: int, measuring: Measuring) -> dict[str, FactValue]:
         pattern: Pattern = extended(self._patterns.get(group.pattern, {}), self.start, at)
         # A measure is taken once per lost time, by this name of it.
         values = {**group.values, "pattern": (group.pattern, at)}
-        return case_facts(self._facts, values, pattern, self._incident_at(at), self.document.zone, measuring)
+        facts = case_facts(self._facts, values, pattern, self._incident_at(at), self.document.zone, measuring)
+        return {**facts, **group.before} if group.before else facts
 
     def _incident_at(self, at: int) -> IncidentFacts:
         """The incident as it will be: elements out until then, and all that users lost by then."""

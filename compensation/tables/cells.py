@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,22 +65,22 @@ def cells(section: Stretch) -> list[Stretch]:
     return [cell.strip() for cell in split(section, "|")]
 
 
+@functools.cache
+def _pieces(separator: str) -> re.Pattern[str]:
+    """A text in quotes, up to the end where it is not closed, or the separator."""
+    return re.compile(rf'"(?:\\.|[^"\\])*"?|{re.escape(separator)}', re.DOTALL)
+
+
 def split(part: Stretch, separator: str, most: int = -1) -> list[Stretch]:
     """Splits at a separator outside quotes, at most `most` times."""
     found: list[Stretch] = []
-    start, index, quoted = 0, 0, False
-    while index < len(part.text) and len(found) != most:
-        char = part.text[index]
-        if quoted and char == "\\":
-            index += 2
-            continue
-        quoted ^= char == '"'
-        if not quoted and part.text.startswith(separator, index):
-            found.append(Stretch(part.text[start:index], part.offset + start))
-            index += len(separator)
-            start = index
-            continue
-        index += 1
+    start = 0
+    for piece in _pieces(separator).finditer(part.text):
+        if len(found) == most:
+            break
+        if piece[0] == separator:
+            found.append(Stretch(part.text[start : piece.start()], part.offset + start))
+            start = piece.end()
     return [*found, Stretch(part.text[start:], part.offset + start)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection
 from typing import TypeVar
 
@@ -26,6 +27,7 @@ from foundation.errors import InputError
 _SHAPE = "input | input || output : type | output : type || note"
 _TYPED = "output : type, output : type in values, or output : type else default"
 _MAX_RULES = 2_000
+_CELLS_KEPT = 20_000
 _T = TypeVar("_T")
 
 
@@ -67,11 +69,22 @@ def _output_text(output: Output) -> str:
     return f"{output.name} : {output.type}{values}{default}"
 
 
+# Who edits a table changes one cell of it: the others, in their places, were read a moment ago. Trees never change.
+@functools.lru_cache(maxsize=_CELLS_KEPT)
+def _read_tests(text: str, names: frozenset[str], origin: Origin) -> UnaryTests:
+    return parse_tests(text, names, origin)
+
+
+@functools.lru_cache(maxsize=_CELLS_KEPT)
+def _read_expression(text: str, names: frozenset[str], origin: Origin) -> Node:
+    return parse_expression(text, names, origin)
+
+
 class _TableReader:
     def __init__(self, text: str, hit_policy: HitPolicy, names: Collection[str], origin: Origin) -> None:
         self.text = text
         self.hit_policy = hit_policy
-        self.names = names
+        self.names = frozenset(names)
         self.origin = origin
         self.errors: list[FeelError] = []
 
@@ -108,14 +121,14 @@ class _TableReader:
 
     def expression(self, cell: Stretch) -> Node | None:
         try:
-            return parse_expression(cell.text, self.names, self.place(cell))
+            return _read_expression(cell.text, self.names, self.place(cell))
         except FeelError as error:
             self.errors.append(error)
             return None
 
     def tests(self, cell: Stretch) -> UnaryTests | None:
         try:
-            return parse_tests(cell.text, self.names, self.place(cell))
+            return _read_tests(cell.text, self.names, self.place(cell))
         except FeelError as error:
             self.errors.append(error)
             return None

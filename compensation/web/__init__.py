@@ -12,6 +12,7 @@ from compensation.web.facts import fact_pages
 from compensation.web.history import history_pages
 from compensation.web.liability import liability_pages, liability_panel
 from compensation.web.lookup import lookup
+from compensation.web.over_credited import over_pages
 from compensation.web.policies import policies
 from compensation.web.policy_api import calls as policy_calls
 from compensation.web.policy_compare import compares
@@ -30,6 +31,7 @@ blueprints = [
     policy_calls,
     assessments,
     case_pages,
+    over_pages,
     assess_pages,
     lookup,
     whatif_pages,

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, render_template, request
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
-from compensation.assessment import make_situation
+from compensation.assessment import situation_of
 from compensation.cases.kept import get_kept, list_kept, list_summaries
 from compensation.cases.lists import (
     MOST_BARS,
@@ -149,13 +149,7 @@ class _Rows:
 
 def _situation(session: Session, view: AssessmentView) -> Situation:
     assessment = view.assessment
-    return make_situation(
-        session,
-        store(),
-        assessment.impact_run_id,
-        assessment.policy_version_id,
-        history=assessment.history_snapshot,
-    )
+    return situation_of(session, store(), assessment)
 
 
 def show_cases(session: Session, view: AssessmentView) -> ShownCases:

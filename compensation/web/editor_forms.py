@@ -83,6 +83,13 @@ def _measures() -> list[dict[str, Any]]:
         _field("at least", hint="at least this long"),
         _field("beyond", hint="only what is past this length"),
         _field("rounded", choices=[str(one) for one in Rounded], open_ended=True),
+        _field(
+            "incidents",
+            choices=["this month", "this billing period", "this year", "last 30 days"],
+            hint="all incidents of that period, not this one alone",
+            open_ended=True,
+        ),
+        _field("leaves out", choices=["force majeure"], hint="incidents that do not count", open_ended=True),
         _field("window", hint="a part of the day, such as 08:00-22:00"),
         _field("since", choices=[str(one) for one in Since], hint="when the clock starts"),
         _field("per", choices=[str(one) for one in Cut], hint="the pieces it is counted by"),

@@ -12,8 +12,11 @@ from compensation.geometry.policy import check_policy_tables
 from compensation.history_checks import find_in_force
 from compensation.policies import label, list_attribute_facts, load_document
 from compensation.policy_check import MOST_CHARACTERS
+from compensation.simulation.credited_before import is_at_hand
+from compensation.simulation.places import get_place
 from compensation.simulation.trials import Side
-from compensation.simulation.whatif import WhatIf, simulate
+from compensation.simulation.whatif import simulate
+from compensation.simulation.whatif_results import WhatIf
 from compensation.web.editor import answers_json, read_body
 from compensation.web.words import money_text
 from foundation import clock
@@ -29,9 +32,10 @@ class TextBody(Schema):
 
 
 class WhatIfBody(TextBody):
-    """A policy's text and the impact run to try it on."""
+    """A policy's text and the impact run to try it on; `patient`: also when every credit must be read first."""
 
     run = fields.Integer(required=True, strict=True)
+    patient = fields.Boolean(load_default=False)
 
 
 @panes.post("/<name>/edit/findings")
@@ -56,18 +60,25 @@ def what_if(name: str) -> dict[str, Any]:
         document = load_policy(body["text"], attributes=list_attribute_facts(session))
         rival = find_in_force(session, name)
         against = load_document(session, rival) if rival is not None else None
-        found = simulate(session, store(), document, body["run"], against=against)
-        return what_if_json(found, label(rival) if rival is not None else None)
+        _, incident = get_place(session, body["run"])
+        sides = [one for one in (document, against) if one is not None]
+        told = body["patient"] or all(is_at_hand(session, store(), one, incident) for one in sides)
+        found = simulate(session, store(), document, body["run"], against=against, credited=told)
+        return what_if_json(found, label(rival) if rival is not None else None, told=told)
 
 
-def what_if_json(found: WhatIf, rival: str | None) -> dict[str, Any]:
-    """The totals of both sides with amounts as people read them."""
+def what_if_json(found: WhatIf, rival: str | None, *, told: bool = True) -> dict[str, Any]:
+    """The totals of both sides with amounts as people read them.
+
+    Unless `told` what would still be released is left out, for what was credited before was not looked at.
+    """
     against = found.against
     difference = 0 if against is None else found.side.tally.cost_minor - against.tally.cost_minor
     sign = "+" if difference > 0 else ""
     return {
-        "side": _side(found.side, found.currency),
-        "against": None if against is None else {**_side(against, found.currency), "policy": rival},
+        "waits": not told,
+        "side": _side(found.side, found.currency, told=told),
+        "against": None if against is None else {**_side(against, found.currency, told=told), "policy": rival},
         "difference": None if against is None else sign + money_text(difference, found.currency),
         "shift": None
         if found.shift is None
@@ -81,10 +92,11 @@ def what_if_json(found: WhatIf, rival: str | None) -> dict[str, Any]:
     }
 
 
-def _side(side: Side, currency: str) -> dict[str, Any]:
+def _side(side: Side, currency: str, *, told: bool) -> dict[str, Any]:
     tally = side.tally
     return {
         "cost": money_text(tally.cost_minor, currency),
+        "release": money_text(side.release.cost_minor, currency) if side.differs and told else None,
         "lines": tally.lines,
         "entitled": tally.entitled,
         "undetermined": tally.undetermined,

@@ -44,10 +44,11 @@ class ShownCliff:
 
 @dataclass(frozen=True)
 class ShownPart:
-    """One policy, or all of them together, with amounts as text."""
+    """One policy, or all of them together, with amounts as text; `owed`: the cost by rules alone, where it differs."""
 
     title: str
     now: str
+    owed: str | None
     cliffs: Sequence[ShownCliff]
     points: Sequence[tuple[datetime, str]]
     until: str
@@ -121,6 +122,7 @@ def _shown(found: Liability, part: PolicyClock, title: str, *, most: int | None 
     return ShownPart(
         title=title,
         now=money_text(part.now_minor, part.currency),
+        owed=money_text(part.owed_minor, part.currency) if part.owed_minor != part.now_minor else None,
         cliffs=[_cliff(cliff, found.at, part.currency) for cliff in part.cliffs[:most]],
         points=points[:_MOST_POINTS],
         until=points[-1][1],

@@ -25,6 +25,7 @@ from compensation.policies import (
 from compensation.policy_blockers import Blocker, list_blockers
 from compensation.policy_lists import SORTS, ListedPolicy, PolicyFilter, count_policies, list_history, list_policies
 from compensation.simulation.history_tests import try_on_history
+from compensation.web.policy_terms_view import list_shown_texts, show_terms
 from compensation.web.policy_view import in_force_text, show_policy
 from foundation.errors import InputError
 from foundation.web import (
@@ -119,12 +120,15 @@ def detail(name: str, number: int) -> str:
         is_drafted = version.state is PolicyState.DRAFTED
         blockers = list_blockers(session, version) if is_drafted and document is not None else []
         tried = list_tried(session, version)
+        texts = list_shown_texts(session, document) if document is not None else []
     return render_template(
         "compensation/policy.html",
         version=version,
         document=document,
         problem=problem,
         shown=show_policy(document) if document is not None else None,
+        terms=show_terms(document) if document is not None else None,
+        texts=texts,
         tests=run_tests(document) if document is not None else None,
         in_force=in_force_text(version.in_force_from, version.in_force_to),
         others=others,

@@ -14,8 +14,11 @@ from compensation.facts import Fact
 from compensation.histogram import Bin, distribute_both
 from compensation.models import PolicyVersion
 from compensation.policies import get_version, list_versions, load_document
-from compensation.simulation.places import Place, find_rival, list_places
-from compensation.simulation.whatif import DIMENSIONS, Example, Part, Simulation, WhatIf, make_simulation
+from compensation.simulation.credited_before import is_at_hand
+from compensation.simulation.places import Place, find_rival, get_place, list_places
+from compensation.simulation.trials import Side
+from compensation.simulation.whatif import DIMENSIONS, Simulation, make_simulation
+from compensation.simulation.whatif_results import Example, Part, WhatIf
 from compensation.tallies import Change
 from compensation.web.charts import bin_label
 from compensation.web.whatif_charts import histogram_figure, parts_figure, shift_figure
@@ -30,13 +33,17 @@ _ALWAYS = ("segment", "brand", "payment type")
 
 @dataclass(frozen=True)
 class Asked:
-    """What the address asks for: a run, a version to compare with (none: with nothing), one more dimension."""
+    """What the address asks for: a run, a version to compare with (none: with nothing), one more dimension.
+
+    `credited`: whether what was credited before is looked at; many credits are read only when somebody asks for it.
+    """
 
     place: Place | None
     places: Sequence[Place]
     rival: PolicyVersion | None
     against: str
     by: str
+    credited: bool = True
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,7 @@ class ShownWhatIf:
 
     found: WhatIf
     names: tuple[str, str | None]
+    settled: Sequence[tuple[str, Side]]
     changes: Sequence[tuple[str, Change]]
     bins: Sequence[tuple[str, Bin, Bin]]
     parts: Sequence[tuple[str, Sequence[Part], Markup]]
@@ -92,19 +100,30 @@ def _asked(session: Session, version: PolicyVersion) -> Asked:
     if not against and rival is not None and rival.id == version.id:
         rival = None
     by = request.args.get("by", "")
+    place = chosen or (places[0] if places else None)
     return Asked(
-        place=chosen or (places[0] if places else None),
+        place=place,
         places=places,
         rival=rival,
         against=against,
         by=by if by in DIMENSIONS else "",
+        credited=place is None or _may_read_credits(session, version, rival, place.run_id),
     )
 
 
 def _simulation(session: Session, version: PolicyVersion, asked: Asked, run_id: int) -> Simulation:
     document = load_document(session, version)
     other = load_document(session, asked.rival) if asked.rival is not None else None
-    return make_simulation(session, store(), document, run_id, other)
+    return make_simulation(session, store(), document, run_id, other, credited=asked.credited)
+
+
+def _may_read_credits(session: Session, version: PolicyVersion, rival: PolicyVersion | None, run_id: int) -> bool:
+    """Whether what was credited before is at hand, or asked for in spite of the time that it takes to read."""
+    if request.args.get("credited") == "read" or wants_csv():
+        return True
+    _, incident = get_place(session, run_id)
+    sides = [load_document(session, one) for one in (version, rival) if one is not None]
+    return all(is_at_hand(session, store(), one, incident) for one in sides)
 
 
 def show_whatif(simulation: Simulation, version: PolicyVersion, asked: Asked) -> ShownWhatIf:
@@ -122,6 +141,7 @@ def show_whatif(simulation: Simulation, version: PolicyVersion, asked: Asked) ->
     return ShownWhatIf(
         found=found,
         names=names,
+        settled=_settled(found, names, told=asked.credited),
         changes=_changes(found),
         bins=[(bin_label(now, found.currency), now, other) for now, other in bins],
         parts=[
@@ -134,6 +154,12 @@ def show_whatif(simulation: Simulation, version: PolicyVersion, asked: Asked) ->
             for kind, group in groupby(found.examples, key=lambda example: example.kind)
         ],
     )
+
+
+def _settled(found: WhatIf, names: tuple[str, str | None], *, told: bool) -> list[tuple[str, Side]]:
+    """Both sides, where one would not release what its rules give."""
+    sides = [(name or "", side) for name, side in zip(names, (found.side, found.against), strict=True) if side]
+    return sides if told and any(side.differs for _, side in sides) else []
 
 
 def _in_words(example: Example, currency: str, catalogue: Mapping[str, Fact]) -> Example:
@@ -155,14 +181,16 @@ def _changes(found: WhatIf) -> list[tuple[str, Change]]:
 def _download(version: PolicyVersion, asked: Asked, simulation: Simulation) -> Response:
     cases = list(simulation.cases())
     facts = list(dict.fromkeys(name for case in cases for name in case.facts))
-    header = [*facts, "lines", "change", "outcome", "one_minor", "other_outcome", "other_one_minor", "currency"]
+    told = ("outcome", "one_minor", "release_one_minor", "other_outcome", "other_one_minor", "other_release_one_minor")
+    header = [*facts, "lines", "change", *told, "currency"]
     currency = version.currency
 
     def rows() -> Iterator[Sequence[object]]:
         for case in cases:
             change = case.kind.value if case.kind is not None else ""
-            told = (case.outcome, case.now_minor, case.before_outcome or "", case.before_minor)
-            yield [*(case.facts.get(name) for name in facts), case.lines, change, *told, currency]
+            now = (case.outcome, case.now_minor, case.release_minor)
+            other = (case.before_outcome or "", case.before_minor, case.before_release_minor)
+            yield [*(case.facts.get(name) for name in facts), case.lines, change, *now, *other, currency]
 
     place = asked.place.incident_ref if asked.place is not None else ""
     return csv_response(f"{version.name}-{version.number}-{place}", header, rows())

@@ -168,6 +168,7 @@ def _clock(part: PolicyClock) -> dict[str, Any]:
         "number": part.version.number,
         "currency": part.currency,
         "now_minor": part.now_minor,
+        "owed_minor": part.owed_minor,
         "cliffs": [
             {
                 "at": clock.from_unix(cliff.at),

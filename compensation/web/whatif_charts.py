@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from compensation.histogram import Bin
-from compensation.simulation.whatif import Part
+from compensation.simulation.whatif_results import Part
 from compensation.tallies import Shift
 from compensation.web.charts import bin_label
 from foundation.money import Money

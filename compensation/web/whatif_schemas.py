@@ -77,21 +77,33 @@ class _Tally(Schema):
     cost_minor = fields.Integer()
     most_per_line_minor = fields.Integer()
     texts = fields.Integer()
+    amount_minor = fields.Integer(metadata={"description": "What would be credited at release."})
+    over_lines = fields.Integer(metadata={"description": "Lines that were credited more before than they are owed."})
+    over_minor = fields.Integer()
     bins = fields.List(fields.Nested(_Bin))
     rewards = fields.List(fields.Nested(_Reward))
-
-
-class _Side(Schema):
-    policy = fields.String()
-    title = fields.String()
-    tally = fields.Nested(_Tally)
-    stopped = fields.List(fields.String(), metadata={"description": "Limits that would stop an assessment."})
 
 
 class _Change(Schema):
     cases = fields.Integer()
     lines = fields.Integer()
     difference_minor = fields.Integer()
+
+
+class _Withheld(Schema):
+    held_out = fields.Nested(_Change)
+    given = fields.Nested(_Change, metadata={"description": "For what was given before, by this policy or by others."})
+
+
+class _Side(Schema):
+    policy = fields.String()
+    title = fields.String()
+    tally = fields.Nested(
+        _Tally, metadata={"description": "By the rules: nobody is held out, and nothing was given before."}
+    )
+    release = fields.Nested(_Tally, metadata={"description": "What an assessment would come to and release now."})
+    withheld = fields.Nested(_Withheld, metadata={"description": "What lies between the two."})
+    stopped = fields.List(fields.String(), metadata={"description": "Limits that would stop an assessment."})
 
 
 class _Shift(Schema):
@@ -109,6 +121,7 @@ class _Part(Schema):
     entitled = fields.Integer()
     cost_minor = fields.Integer()
     against_minor = fields.Integer(allow_none=True)
+    release_minor = fields.Integer()
 
 
 class _Example(Schema):
@@ -117,6 +130,7 @@ class _Example(Schema):
     facts = fields.Dict()
     now_minor = fields.Integer()
     before_minor = fields.Integer(allow_none=True)
+    release_minor = fields.Integer()
     now = fields.List(fields.String())
     before = fields.List(fields.String())
 
@@ -205,7 +219,8 @@ class _Clock(Schema):
     policy = fields.String()
     number = fields.Integer()
     currency = fields.String()
-    now_minor = fields.Integer()
+    now_minor = fields.Integer(metadata={"description": "What an assessment would release if restored now."})
+    owed_minor = fields.Integer(metadata={"description": "The same by the rules alone, whatever was given before."})
     cliffs = fields.List(fields.Nested(_Cliff))
     points = fields.List(fields.Nested(_Point))
     climbs = fields.Boolean(metadata={"description": "Whether the cost grows evenly between some of the points."})

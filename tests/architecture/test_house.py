@@ -105,8 +105,7 @@ def test_a_third_party_is_named_in_its_adapter_only(third_party: str) -> None:
     offenders = [
         relative(path)
         for path in package_files()
-        if third_party in imports_of(path)
-        and not relative(path).startswith(ADAPTERS[third_party])
+        if third_party in imports_of(path) and not relative(path).startswith(ADAPTERS[third_party])
     ]
     assert offenders == []
 

@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from sqlalchemy import text
 
 from foundation import clock
 from foundation.bulk import insert_rows
 from foundation.db import Base, Database
-from foundation.snapshots import SnapshotStore
+from foundation.snapshots import SnapshotStore, WrittenFile, catalogue
 from outage.base.mirror import SCHEMA as MIRROR
+from outage.models import ImpactRun
 from outage.network.inventory import raise_version
 from outage.runs.inputs import RunInputs, extent_of
+from outage.runs.measuring import write_run
 from tests import impact_worlds as worlds
 
 LINES = int(os.environ.get("OUTAGE_BENCH_LINES", "100000"))
@@ -104,8 +107,8 @@ def stored_rows(store: SnapshotStore, query: str) -> Iterator[list[tuple[Any, ..
     """Batches of stored rows (dates as ISO text) for `insert_rows`."""
     with store.connect() as workspace:
         workspace.execute("SET preserve_insertion_order = true")
-        text = f"SELECT * REPLACE (contract_started_on::VARCHAR AS contract_started_on) FROM ({query})"
-        for batch in workspace.fetch_batches(text if "contract_started_on" in query else query, size=_BATCH):
+        dated = f"SELECT * REPLACE (contract_started_on::VARCHAR AS contract_started_on) FROM ({query})"
+        for batch in workspace.fetch_batches(dated if "contract_started_on" in query else query, size=_BATCH):
             yield list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
 
 
@@ -149,6 +152,11 @@ def middle(costs: Sequence[Cost]) -> Cost:
     return Cost(statistics.median(one.wall for one in costs), statistics.median(one.processor for one in costs))
 
 
+def plus(one: Cost, other: Cost) -> Cost:
+    """One after the other."""
+    return Cost(one.wall + other.wall, one.processor + other.processor)
+
+
 def compared(name: str, run: Cost, rival: Cost, *, in_process: bool = True) -> tuple[str, ...]:
     """A row of a table: a contestant's seconds and how many times as long the run took, by the wall and processor."""
     told = (name, f"{rival.wall:.2f}", f"{run.wall / rival.wall:.2f}")
@@ -171,6 +179,56 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
 
 def write_mirror(store: SnapshotStore, lines: int) -> str:
     """A mirror of these lines without a database; returns its id."""
+    return _mirror(store, lines).id
+
+
+def record_run(database: Database, store: SnapshotStore, lines: int) -> ImpactRun:
+    """A run of these lines behind an HLR that failed for 20 hours: its files and its record, and no lines in the base.
+
+    For what reads nothing of a line but the snapshots: ten million are there in seconds.
+    """
+    mirror = _mirror(store, lines)
+    written = write_run(store, hlr_inputs(mirror.id))
+    with database.transaction() as session:
+        worlds.add_elements(session, HLR)
+        incident = worlds.add_incident(session)
+        worlds.add_outage(session, incident, HLR, 0, 1200)
+        base, found, patterns = (catalogue(session, file) for file in (mirror, written.lines, written.patterns))
+        run = ImpactRun(
+            incident_id=incident.id,
+            number=1,
+            as_of=worlds.at(1200),
+            fingerprint=written.lines.id,
+            lines_snapshot=found,
+            patterns_snapshot=patterns,
+            base_snapshot=base,
+            counts=written.counts,
+            measured_by="nora",
+            measured_at=worlds.at(1200),
+        )
+        session.add(run)
+    return run
+
+
+RIVAL_SQL = """
+CREATE TABLE rival_lines AS SELECT i AS line_id, 'plan ' || (i % 40) AS plan,
+    CASE WHEN i % 3 = 0 THEN 'prepaid' ELSE 'postpaid' END AS payment_type, 'consumer'::text AS segment,
+    CASE WHEN i % 5 >= 3 THEN 2 ELSE 1 END::bigint AS account_lines, 'served_by'::text AS evidence,
+    2500::bigint AS fee_discounted_minor, {fee} AS fee_service_minor, 72000::bigint AS lost_seconds
+FROM generate_series(1, {lines}) t(i)
+"""
+"""The same lines in one plain table of PostgreSQL, with what rules read of them."""
+
+
+def make_rival(database: Database, lines: int, fee: str = "2000::bigint") -> None:
+    """The rival's table, vacuumed and analysed; `fee`: the service fee of line i."""
+    with database.engine.begin() as connection:
+        connection.execute(text(RIVAL_SQL.format(lines=lines, fee=fee)))
+    with database.engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM ANALYZE rival_lines")
+
+
+def _mirror(store: SnapshotStore, lines: int) -> WrittenFile:
     others = {
         "line_id": "id",
         "account_ref": "'A' || account_id",
@@ -187,7 +245,7 @@ def write_mirror(store: SnapshotStore, lines: int) -> str:
     columns = ", ".join(f"{others.get(name, name)} AS {name}" for name in MIRROR.names)
     with store.connect() as workspace:
         workspace.execute("SET preserve_insertion_order = true")
-        return store.write_query(workspace, "base", f"SELECT {columns} FROM ({lines_sql(lines)}) ORDER BY line_id").id
+        return store.write_query(workspace, "base", f"SELECT {columns} FROM ({lines_sql(lines)}) ORDER BY line_id")
 
 
 CELLS = 2_000
@@ -230,6 +288,12 @@ def hlr_inputs(base: str) -> RunInputs:
     span = (STARTED, STARTED + 72_000)
     footprint = {(HLR, service): (span,) for service in worlds.SERVICES}
     return RunInputs(base=base, footprint=footprint, hold_seconds=HOLD, extent=span)
+
+
+def forget_peak() -> int:
+    """Measure the peak anew from here on (Linux); returns what the process holds now, in megabytes."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return peak_mb()
 
 
 def peak_mb() -> int:

@@ -47,7 +47,7 @@ def test_every_migration_can_be_taken_back_and_applied_again(database: Database)
     with database.engine.begin() as connection:
         command.downgrade(migrate.config_for(connection), "base")
     assert migrate.current_revision(database) is None
-    assert migrate.upgrade(database) == (None, "0017")
+    assert migrate.upgrade(database) == (None, "0018")
 
 
 def test_upgrading_again_changes_nothing(database: Database) -> None:

@@ -5,7 +5,6 @@ Each mutation is put to existing tests, which are called as they stand; one that
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -13,9 +12,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
-from compensation import keys, release_rows
-from compensation.cases import credit_history, standings
+from compensation import assessment, keys, release_rows
+from compensation.cases import standings
 from compensation.cases.situation import Situation
 from compensation.decision import counting, settling
 from compensation.decision.settling import Settler
@@ -24,7 +24,7 @@ from compensation.terms import Combines
 from foundation.db import Database
 from foundation.errors import InputError
 from foundation.snapshots import SnapshotStore
-from notify import delivery, receipts
+from notify import receipts, sending
 from notify.models import DELIVERIES, DeliveryKind, DeliveryState
 from notify.screening import Screened, screen
 from notify.suppression import find_suppressed
@@ -163,7 +163,7 @@ def history_is_ignored(patch: Patch) -> None:
 
 
 def earlier_outages_are_not_seen(patch: Patch) -> None:
-    patch.setattr(credit_history.History, "_visits", lambda self, windows: [])
+    patch.setattr(assessment, "find_losses", lambda *_: None)
 
 
 def every_revision_has_the_same_keys(patch: Patch) -> None:
@@ -171,10 +171,11 @@ def every_revision_has_the_same_keys(patch: Patch) -> None:
 
 
 def account_reward_has_the_key_of_its_line(patch: Patch) -> None:
-    def key(self: Any, given: Any, line: Any) -> str:
-        return keys.line_key(self.incident_ref, self.document.name, line.line_id, given.name, self.revision)
+    def of_line(self: Any, given: Any) -> Any:
+        ends = keys.line_ends(self.incident_ref, self.document.name, given.name, self.revision)
+        return release_rows.KeyParts(*ends, "line")
 
-    patch.setattr(release_rows.Release, "key", key)
+    patch.setattr(release_rows.Release, "key", of_line)
 
 
 # --- delivery
@@ -192,11 +193,11 @@ def opt_out_stops_the_credit(patch: Patch) -> None:
         end_unsent(session, refused, DeliveryState.SUPPRESSED, worker=worker)
         return screen(session, [row for row in rows if row.id not in refused], conduct, worker=worker)
 
-    patch.setattr(delivery, "screen", screen_all)
+    patch.setattr(sending, "screen", screen_all)
 
 
 def opt_out_stops_nothing(patch: Patch) -> None:
-    patch.setattr(delivery, "screen", lambda session, rows, conduct, *, worker: Screened(rows))
+    patch.setattr(sending, "screen", lambda session, rows, conduct, *, worker: Screened(rows))
 
 
 def receipt_moves_a_final_state(patch: Patch) -> None:
@@ -271,7 +272,7 @@ CONTROLS: list[tuple[Callable[[Patch], None], Callable[[Ground], None]]] = [
 ]
 
 
-CAUGHT = (AssertionError, pytest.fail.Exception, InputError, KeyError, sqlite3.IntegrityError)
+CAUGHT = (AssertionError, pytest.fail.Exception, InputError, KeyError, IntegrityError)
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,14 @@ from compensation.document.reading import PolicyError
 from compensation.models import PolicyState
 from foundation.db import Database
 from foundation.errors import NotFoundError, RefusedError
+from notify.texts import install_ready_texts
 
 O2 = (files("compensation") / "schemes" / "o2_uk_2012_07.yaml").read_text(encoding="utf-8")
 
 
 def saved(database: Database, text: str = O2) -> int:
     with database.transaction() as session:
+        install_ready_texts(session, "maria")
         return policies.save_policy(session, text, actor="maria").version.id
 
 

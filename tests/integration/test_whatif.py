@@ -19,7 +19,8 @@ from compensation.document.reading import PolicyError
 from compensation.models import Case
 from compensation.policies import get_version, load_document, save_policy
 from compensation.simulation.places import find_rival, list_places
-from compensation.simulation.whatif import WhatIf, make_simulation, simulate, simulate_text
+from compensation.simulation.whatif import make_simulation, simulate, simulate_text
+from compensation.simulation.whatif_results import WhatIf
 from compensation.tallies import Kind, Shift
 from foundation.cli import App
 from foundation.errors import InputError, NotFoundError, RefusedError
@@ -162,7 +163,7 @@ def test_what_cannot_be_tried_says_why(small_world, monkeypatch):
             find_rival(session, "o2-uk-2012-07", "77")
         run = session.get_one(ImpactRun, run_id)
         monkeypatch.setattr("compensation.cases.groups.MOST_GROUPS", 3)
-        population = make_simulation(session, small_world.store, now, run_id).now.situation.population
+        population = make_simulation(session, small_world.store, now, run_id).now.release.situation.population
         with pytest.raises(RefusedError, match="more than 3 cases"):
             list_groups(small_world.store, run, population, ("line_id",))
 
@@ -226,12 +227,12 @@ def test_the_interpreter_and_the_whatif_agree_on_every_case(small_world):
     with small_world.database.reading() as session:
         simulation = make_simulation(session, small_world.store, document, run_id)
         run = session.get_one(ImpactRun, run_id)
-        situation = simulation.now.situation
+        situation = simulation.now.release.situation
     decided = {case.group: case.decision for case in situation.decide_cases()}
     assert isinstance(situation, Situation)
     assert len(decided) == 8
     for values, _ in simulation.groups():
-        fast, slow = simulation.now.decide(values), decided[tuple(values.values())]
+        fast, slow = simulation.now.release.decide(values), decided[tuple(values.values())]
         assert fast is not None
         assert (fast.outcome, fast.rewards, fast.text) == (slow.outcome, slow.rewards, slow.text)
     assert run.id == run_id

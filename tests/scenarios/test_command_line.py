@@ -46,9 +46,9 @@ def test_one_incident_from_the_empty_database_to_the_proved_books(settings: Sett
     done(settings, "policy", "check", SCHEME)
     assert "0 failed" in done(settings, "policy", "test", SCHEME)
     done(settings, "policy", "save", SCHEME, "--as", "marketing")
+    done(settings, "text", "ready", "--as", "marketing")
     done(settings, "policy", "submit", "o2-uk-2012-07", "--as", "marketing")
     assert "approved" in done(settings, "policy", "approve", "o2-uk-2012-07", "--as", "approver")
-    done(settings, "text", "ready", "--as", "marketing")
 
     opened = ("--title", "HLR-1 down", "--severity", "critical", "--cause", "hardware", "--element", "hlr-1")
     done(settings, "incident", "open", *opened, "--started", "2012-07-11T13:30:00+01:00", *noc)

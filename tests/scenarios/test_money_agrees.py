@@ -305,13 +305,7 @@ def _give(
     version = world.save(policy.body() + more, NAME)
     ref = world.assess(version, run, many=plan.many)
     totals = world.get(ref).totals
-    if world.get(ref).revision == 1 and not plan.earlier:
-        with world.database.reading() as session:
-            tally = simulate(
-                session, world.store, load_document(session, session.get_one(PolicyVersion, version)), run
-            ).side.tally
-        said = ("lines", "entitled", "nothing", "undetermined", "texts", "cost_minor")
-        assert {name: getattr(tally, name) for name in said} == {name: totals[name] for name in said}
+    check_whatif(world, version, run, totals)
     world.approve(ref)
     released = world.release(ref)
     assert released.amount_minor == totals["amount_minor"]
@@ -327,6 +321,18 @@ def _give(
         check_against_words(world, ref, policy, document, before)
     check_accounts(world, policy, document, before)
     return proved
+
+
+def check_whatif(world: CreditWorld, version: int, run: int, totals: Mapping[str, Any]) -> None:
+    """A what-if, which knows of what was credited before, says what the assessment made before its release came to."""
+    with world.database.reading() as session:
+        found = simulate(session, world.store, load_document(session, session.get_one(PolicyVersion, version)), run)
+    said = (*("lines", "entitled", "nothing", "undetermined", "texts"), "cost_minor", "amount_minor", "over_minor")
+    assert {name: getattr(found.side.release, name) for name in said} == {name: totals.get(name, 0) for name in said}
+    assert found.side.release.over_lines == totals.get("over_lines", 0)
+    assert found.side.withheld.held_out.lines == totals.get("held_out", 0)
+    between = found.side.withheld.held_out.difference_minor + found.side.withheld.given.difference_minor
+    assert found.side.tally.cost_minor + between == found.side.release.cost_minor
 
 
 def prove_everywhere(worlds: Mapping[str, CreditWorld], plan: Plan, spool: Spool) -> None:

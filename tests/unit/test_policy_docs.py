@@ -78,15 +78,48 @@ def test_the_walk_through_the_law_of_the_netherlands_gives_a_policy() -> None:
 
 def test_the_examples_of_policies_load() -> None:
     page = "policies.md"
-    parameters = blocks(page, "Parameters")
+    parameters, parts = blocks(page, "Parameters")
     attributes = blocks(page, "Facts and attributes")
     measures, holidays = blocks(page, "Counting lost time: measures")
-    tests = blocks(page, "Worked cases")
+    tests, later = blocks(page, "Worked cases")
     nothing = "rewards:\n  - {name: sorry, kind: apology, when: days lost > 100}\n"
-    document = loaded(
-        "GBP", "Europe/London", "2025-04-01", *parameters, *attributes, measures, holidays, nothing, *tests
+    shared = (*attributes, measures, holidays, nothing)
+    document = loaded("GBP", "Europe/London", "2025-04-01", parameters, *shared, tests, later.replace("tests:\n", ""))
+    assert [result.passed for result in run_tests(document)] == [True, True]
+    part = loaded("GBP", "Europe/London", "2025-04-01", parts, CREDIT.replace("owed", "1.00"))
+    assert [str(one.values[0].value) for one in part.parameters] == ["1/8", "1/3", "25"]
+
+
+def test_the_examples_over_several_incidents_count_a_whole_month():
+    page, heading = "policies.md", "Over several incidents"
+    counts, pays = blocks(page, heading)
+    owed = "  - {name: owed so far, type: money, expression: if availability < 99.5 then 3.00 else 0.00}\n"
+    given = (
+        "{lost: {data: [2024-04-20T00:00/2024-04-20T02:00]}, lost before: {data: [2024-04-02T00:00/2024-04-02T02:00]}"
     )
-    assert [result.passed for result in run_tests(document)] == [True]
+    tests = "".join(
+        f"  - {{name: {name}, tag: C, given: {given}{more}}}, expect: {{rewards: {{{credit}}}, text: null}}}}\n"
+        for name, more, credit in (
+            ("four hours of 720", "", "credit: 3.00"),
+            ("a part was paid before", ", credited this month by this policy: 1.25", "credit: 1.75"),
+        )
+    )
+    document = loaded("EUR", "Europe/Lisbon", "2024-01-01", counts, owed, pays, f"tests:\n{tests}")
+    assert [one.detail for one in run_tests(document) if not one.passed] == []
+
+
+def test_the_example_of_fees_by_service_pays_each_by_its_own():
+    (example,) = blocks("policies.md", "Fees by service")
+    lost = "lost: {voice: [2024-04-20T00:00/2024-04-20T10:00], data: [2024-04-20T00:00/2024-04-22T00:00]}"
+    tests = (
+        "tests:\n"
+        f"  - {{name: both said, tag: C, given: {{{lost}, voice_fee: 6, data_fee: 30, service fee: 40.00}}, "
+        "expect: {rewards: {credit: 2.20}, text: null}}\n"
+        f"  - {{name: neither said, tag: C, given: {{{lost}, service fee: 40.00}}, "
+        "expect: {rewards: {credit: 2.00}, text: null}}\n"
+    )
+    document = loaded("EUR", "Europe/Lisbon", "2024-01-01", example, tests)
+    assert [one.detail for one in run_tests(document) if not one.passed] == []
 
 
 WHOLE = [("policies.md", "A whole policy"), ("scheme-from-law.md", "4. South Korea")]
@@ -140,7 +173,7 @@ def test_what_to_write_for_a_measure_is_a_measure() -> None:
     rows = re.findall(r"^\| ([^|]+) \| (`[^|]+) \|$", text[text.index("| to say | write |") :], re.M)
     said = {
         what: re.findall(
-            r"`((?:count|per|over|at least|whole|of|window|since|grace|rounded|beyond|first day|last day)"
+            r"`((?:count|incidents|per|over|at least|whole|of|window|since|grace|rounded|beyond|first day|last day)"
             r": [^`]+)`",
             written,
         )

@@ -74,7 +74,7 @@ FILLED_BY = {
     "pays_on": {"bill_credit", "balance_credit"},
     "voucher": {"voucher"},
     "bonus": {"top_up_bonus"},
-    "offer": {"choice", "voucher", "discount"},
+    "offer": {"choice", "voucher", "discount", "waiting"},
 }
 
 
@@ -87,6 +87,7 @@ def test_the_texts_of_a_scheme_are_ready_in_three_languages_and_fit_what_is_give
         if decision.text is None:
             continue
         kinds = {line.kind for line in decision.rewards if line.how == "automatic"}
+        kinds |= {"waiting" for line in decision.rewards if line.how in ("to claim", "opt-in")}
         assert kinds, f"{test.name}: a text, and nothing is given"
         for language in ("en", "es", "de"):
             for name in set(find_placeholders(READY_TEXTS[decision.text, language])) - ALWAYS:

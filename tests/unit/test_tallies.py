@@ -31,6 +31,8 @@ class Fixed:
     outcome: str
     rewards: tuple[RewardLine, ...] = ()
     text: str | None = None
+    reason: str | None = None
+    over_minor: int = 0
 
     @property
     def cost_minor(self) -> int:

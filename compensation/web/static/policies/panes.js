@@ -153,9 +153,12 @@ export class WhatIfPane {
     this.text = text;
     if (!this.run.value) { fill(this.result); return; }
     try {
-      const answer = await post(this.address, { text, run: Number(this.run.value) }, signal);
+      const asked = { text, run: Number(this.run.value) };
+      const answer = await post(this.address, asked, signal);
       this.host.classList.remove("is-stale");
       this.show(answer);
+      // What was credited before is read once, which takes its time where there are millions of credits.
+      if (answer.waits) { this.show(await post(this.address, { ...asked, patient: true }, signal)); }
     } catch (error) {
       if (error.name !== "AbortError") { fill(this.result, h("p", { class: "pane-calm" }, error instanceof CallError ? error.message : "The server cannot be reached.")); }
     }
@@ -165,7 +168,8 @@ export class WhatIfPane {
     const fact = (label, value, more) => h("div", { class: "fact" }, h("dt", {}, label), h("dd", {}, value, more ? h("span", { class: "what-if-more" }, more) : null));
     const { side, against, shift } = answer;
     fill(this.result, h("dl", { class: "facts what-if" },
-      h("div", { class: "fact is-total" }, h("dt", {}, "Cost"), h("dd", { class: "big" }, side.cost)),
+      h("div", { class: "fact is-total" }, h("dt", {}, side.release === null && !answer.waits ? "Cost" : "Cost by the rules"), h("dd", { class: "big" }, side.cost)),
+      side.release === null && !answer.waits ? null : fact("Still to be released", side.release === null ? "reading what was credited…" : side.release),
       against ? fact("Against " + against.policy, answer.difference) : null,
       fact("Lines with something", side.entitled.toLocaleString("en-GB"), " of " + side.lines.toLocaleString("en-GB")),
       side.undetermined ? fact("Not determined", count(side.undetermined, "line")) : null),

@@ -183,7 +183,8 @@ export class TestsPart {
       return sizes.map((field) => ({ label: shown(fields.name) + (field ? ", " + field : ""), spot: { reward: shown(fields.name), field } }));
     });
     const list = (menu, title, items) => fill(menu, option("", "", title), items.filter((one) => !has.has(JSON.stringify(one.spot))).map((one) => option(JSON.stringify(one.spot), "", one.label)));
-    list(this.facts, "+ given…", [...facts, { label: "lost intervals", spot: { fact: "lost" } }]);
+    const lost = [{ label: "lost intervals", spot: { fact: "lost" } }, { label: "lost before, in earlier incidents", spot: { fact: "lost before" } }];
+    list(this.facts, "+ given…", [...facts, ...lost]);
     list(this.rewards, "+ expected…", rewards);
   }
 
