@@ -42,10 +42,9 @@ def make_web(
     if app is None:
         app = _kept[packages] = make_app(settings, database, store)
         register(app, *packages)
-        app.extensions["incident_panels"].extend(panels)
-        return app
     app.config["SECRET_KEY"] = settings.secret_key
     app.extensions["foundations"] = Foundations(settings, database, store)
+    app.extensions.update(incident_panels=list(panels), merge_guards=[])
     kinds = app.extensions["errands"].kinds
     set_up_errands(app)
     app.extensions["errands"].kinds.update(kinds)

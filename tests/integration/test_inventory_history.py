@@ -6,7 +6,6 @@ import csv
 import json
 import random
 import tempfile
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -318,7 +317,7 @@ def _valid(database: Database, at: datetime) -> tuple[State, State]:
         )
 
 
-def test_twenty_thousand_elements_load_and_are_compared_in_seconds(database: Database, tmp_path: Path):
+def test_twenty_thousand_elements_load_and_are_compared(database: Database, tmp_path: Path):
     count, pick = 20_000, random.Random(7)
     cells = [f"c{number},cell,Cell {number},voice|data,{pick.uniform(50, 58):.5f},0.5" for number in range(count)]
     core = [f"hlr-{number},hlr,HLR,voice|data,," for number in range(4)]
@@ -327,14 +326,9 @@ def test_twenty_thousand_elements_load_and_are_compared_in_seconds(database: Dat
     first = ("\n".join([header, *core, *cells, ""]), LINKS + "\n".join([*links, ""]))
     cells[5] = cells[5].replace("Cell 5", "Cell five")
     second = ("\n".join([header, *core, *cells[:-10], ""]), LINKS + "\n".join([*links[:-10], ""]))
-    took = []
     for hour, files in enumerate((first, second)):
-        started = time.perf_counter()
         results = load(database, tmp_path, *files, hour=hour, full=True)
-        took.append(time.perf_counter() - started)
     assert [_counted(one) for one in results] == [(0, 1, 10), (0, 0, 10)]
-    print(f"{database.engine.dialect.name}: 20,000 elements and links loaded, then compared: {took}")
-    assert max(took) < 30
     with database.reading() as session:
         assert session.scalar(select(func.count()).select_from(InventoryChange)) == 2 * count + 4 + 21
 

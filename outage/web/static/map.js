@@ -129,9 +129,10 @@ class CellMap {
     event.preventDefault();
   }
 
+  // A place on the map, and the same on the screen: what loads above may shift the map while it is dragged.
   spot(event) {
     const edge = this.frame.getBoundingClientRect();
-    return [event.clientX - edge.left, event.clientY - edge.top];
+    return [event.clientX - edge.left, event.clientY - edge.top, event.clientX, event.clientY];
   }
 
   down(event) {
@@ -152,7 +153,7 @@ class CellMap {
     } else if (this.fingers.size === 2) {
       this.pinch(event.pointerId, now);
     } else if (event.pointerType !== "touch") {
-      this.pan(now[0] - before[0], now[1] - before[1]);
+      this.pan(now[2] - before[2], now[3] - before[3]);
     }
     this.fingers.set(event.pointerId, now);
   }
