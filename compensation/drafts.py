@@ -102,12 +102,6 @@ def save_draft(
     return saved
 
 
-def newest_number(session: Session, policy: str) -> int | None:
-    """The number of a policy's newest version, None when it has none yet."""
-    last = find_newest(session, policy)
-    return last.number if last is not None else None
-
-
 def _check_revision(draft: PolicyDraft, revision: int) -> None:
     if draft.revision != revision:
         raise MovedError(

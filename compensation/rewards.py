@@ -146,11 +146,6 @@ class RewardKind:
     window: Window = Window.NONE
     unit: str | None = None
 
-    @property
-    def pays_money(self) -> bool:
-        """Whether its amount is known now and counts as cost."""
-        return any(field.type is FeelType.MONEY and field.size for field in self.fields)
-
     def field(self, name: str) -> Field:
         """The field of that name; raises KeyError when the kind has none."""
         return {field.name: field for field in self.fields}[name]

@@ -86,6 +86,12 @@ class Workspace:
         """Give an Arrow table (or a reader, to be read once) a name that SQL can use."""
         self._connection.register(name, data)
 
+    def register_rows(self, name: str, schema: pa.Schema, rows: Iterable[Sequence[Any]]) -> None:
+        """Give rows, their values in the order of a schema, a name that SQL can use."""
+        columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+        arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+        self.register_arrow(name, pa.Table.from_arrays(arrays, schema=schema))
+
 
 class SnapshotStore:
     """The directory of snapshots. Write the file first, then `catalogue` it in the transaction that refers to it."""

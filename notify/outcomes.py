@@ -10,8 +10,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    CursorResult,
-    Result,
     Row,
     TableValuedAlias,
     bindparam,
@@ -260,11 +258,6 @@ def _release_messages(session: Session, groups: Collection[str], changes: Change
     for row in released:
         changes.move(row, WAITING, PENDING if row.hold is None else HELD)
     return len(released)
-
-
-def rows_changed(result: Result[Any]) -> int:
-    """How many rows a statement changed."""
-    return result.rowcount if isinstance(result, CursorResult) else 0
 
 
 _EXPLAIN = (

@@ -21,7 +21,7 @@ from outage.msisdn import check_msisdn
 from outage.network.footprint import footprint
 from outage.presence.presence import parts_between
 from outage.runs.gathering import impaired_of
-from outage.runs.inputs import CLAIM_BY_SERVICE, lay_out_impaired, lay_out_presence, register
+from outage.runs.inputs import CLAIM_BY_SERVICE, lay_out_impaired, lay_out_presence
 
 ALLOWED_DAYS = 10
 """How many days after service is back a customer may still say so, unless the caller knows another limit."""
@@ -218,7 +218,7 @@ def _first_contradiction(
     workspace: Workspace, line: Subscriber, services: list[str], first: int, last: int
 ) -> tuple[int, str, int] | None:
     said = [(line.id, service, first, last) for service in services]
-    register(workspace, "said", CLAIM_BY_SERVICE, said)
+    workspace.register_rows("said", CLAIM_BY_SERVICE, said)
     workspace.execute(evidence_sql.contradictions_sql("FROM said"))
     found = workspace.fetch_rows(evidence_sql.FIRST_CONTRADICTION)
     return (found[0][0], found[0][1], found[0][2]) if found else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from compensation.cases import earlier_sql
@@ -17,6 +17,7 @@ from foundation import clock
 from foundation.snapshots import SnapshotStore, Workspace, WrittenFile
 from outage.lifecycle import VOID, IncidentKind
 from outage.models import ImpactRun, Incident
+from outage.runs.holding import with_holding_run
 from outage.runs.patterns import spans_source
 
 _KIND = "earlier losses"
@@ -107,13 +108,8 @@ def losses_since(session: Session, incident: Incident, since: datetime) -> Earli
         Incident.started_at < incident.started_at,
         (Incident.started_at == incident.started_at) & (Incident.id < incident.id),
     )
-    newest = (
-        select(ImpactRun.incident_id, func.max(ImpactRun.turn).label("turn")).group_by(ImpactRun.incident_id).subquery()
-    )
     statement = (
-        select(Incident, ImpactRun)
-        .join(ImpactRun, ImpactRun.incident_id == Incident.id)
-        .join(newest, (newest.c.incident_id == ImpactRun.incident_id) & (newest.c.turn == ImpactRun.turn))
+        with_holding_run(select(Incident, ImpactRun).select_from(Incident))
         .where(
             Incident.kind == IncidentKind.NETWORK,
             Incident.status.not_in(VOID),

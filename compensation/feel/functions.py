@@ -89,7 +89,7 @@ class Signature:
         return self.least <= count and (self.most is None or count <= self.most)
 
 
-def _fixed(
+def fixed(
     written: str,
     takes: tuple[FeelType, ...],
     gives: FeelType,
@@ -97,6 +97,7 @@ def _fixed(
     meaning: str,
     least: int = 0,
 ) -> Signature:
+    """A function of at most as many arguments as `takes` has types, and at least `least` (0: all of them)."""
     return Signature(least or len(takes), len(takes), written, meaning, takes, gives, compute)
 
 
@@ -130,22 +131,22 @@ SIGNATURES: dict[str, Signature] = {
         name: Signature(1, None, f"{name}(a, b, ...) or {name}([a, b, ...])", words, (_ANY,), _ANY)
         for name, words in _AGGREGATE_WORDS.items()
     },
-    "floor": _fixed(
+    "floor": fixed(
         "floor(number) or floor(number, decimals)", (_N, _N), _N, run.floor_of, "The next number below.", least=1
     ),
-    "ceiling": _fixed(
+    "ceiling": fixed(
         "ceiling(number) or ceiling(number, decimals)", (_N, _N), _N, run.ceiling_of, "The next number above.", least=1
     ),
-    "abs": _fixed("abs(number)", (_ANY,), _ANY, run.magnitude, "The size of a number or duration without its sign."),
-    "modulo": _fixed("modulo(number, divisor)", (_N, _N), _N, run.modulo, "What is left; it has the divisor's sign."),
-    "sqrt": _fixed(
+    "abs": fixed("abs(number)", (_ANY,), _ANY, run.magnitude, "The size of a number or duration without its sign."),
+    "modulo": fixed("modulo(number, divisor)", (_N, _N), _N, run.modulo, "What is left; it has the divisor's sign."),
+    "sqrt": fixed(
         "sqrt(number)", (_N,), _N, run.square_root, "The square root: exact where it is a fraction, else to 34 digits."
     ),
-    "odd": _fixed("odd(number)", (_N,), _B, run.odd, "Whether a whole number is odd."),
-    "even": _fixed("even(number)", (_N,), _B, run.even, "Whether a whole number is even."),
+    "odd": fixed("odd(number)", (_N,), _B, run.odd, "Whether a whole number is odd."),
+    "even": fixed("even(number)", (_N,), _B, run.even, "Whether a whole number is even."),
     "all": Signature(1, None, "all(a, b, ...) or all([a, b, ...])", "Three-valued and.", (_ANY,), _B),
     "any": Signature(1, None, "any(a, b, ...) or any([a, b, ...])", "Three-valued or.", (_ANY,), _B),
-    "number": _fixed(
+    "number": fixed(
         'number("1.5") or number("1.000,5", ".", ",")',
         (_S, _ANY, _ANY),
         _N,
@@ -153,27 +154,27 @@ SIGNATURES: dict[str, Signature] = {
         "The number that a text says; behind it what parts thousands, and decimals.",
         least=1,
     ),
-    "string": _fixed("string(value)", (_ANY,), _S, run.string, "A value as text."),
-    "string length": _fixed("string length(text)", (_S,), _N, run.string_length, "How many characters a text has."),
-    "upper case": _fixed("upper case(text)", (_S,), _S, str.upper, "The text in capitals."),
-    "lower case": _fixed("lower case(text)", (_S,), _S, str.lower, "The text in small letters."),
-    "substring": _fixed(
+    "string": fixed("string(value)", (_ANY,), _S, run.string, "A value as text."),
+    "string length": fixed("string length(text)", (_S,), _N, run.string_length, "How many characters a text has."),
+    "upper case": fixed("upper case(text)", (_S,), _S, str.upper, "The text in capitals."),
+    "lower case": fixed("lower case(text)", (_S,), _S, str.lower, "The text in small letters."),
+    "substring": fixed(
         "substring(text, start, length)", (_S, _N, _N), _S, run.substring, "A part; the first place is 1.", least=2
     ),
-    "substring before": _fixed(
+    "substring before": fixed(
         "substring before(text, part)", (_S, _S), _S, run.before, "What stands before the part, else an empty text."
     ),
-    "substring after": _fixed(
+    "substring after": fixed(
         "substring after(text, part)", (_S, _S), _S, run.after, "What stands after the part, else an empty text."
     ),
     **{
-        name: _fixed(f"{name}(text, part)", (_S, _S), _B, compute, words)
+        name: fixed(f"{name}(text, part)", (_S, _S), _B, compute, words)
         for name, (compute, words) in _TEXT_TESTS.items()
     },
-    "matches": _fixed(
+    "matches": fixed(
         "matches(text, pattern, flags)", (_S, _S, _S), _B, run.matches, "Whether the pattern is found.", least=2
     ),
-    "replace": _fixed(
+    "replace": fixed(
         "replace(text, pattern, by, flags)",
         (_S, _S, _S, _S),
         _S,
@@ -181,8 +182,8 @@ SIGNATURES: dict[str, Signature] = {
         "Finds replaced; $1: a group.",
         least=3,
     ),
-    "split": _fixed("split(text, pattern)", (_S, _S), _L, run.split, "The parts between what is found."),
-    "string join": _fixed(
+    "split": fixed("split(text, pattern)", (_S, _S), _L, run.split, "The parts between what is found."),
+    "string join": fixed(
         "string join(list, delimiter)", (_L, _S), _S, run.string_join, "The texts of a list as one.", least=1
     ),
     "list contains": Signature(
@@ -195,21 +196,21 @@ SIGNATURES: dict[str, Signature] = {
         1, None, "concatenate(list, ...)", "The lists one behind the other.", (_L,), _L, run.concatenate
     ),
     "union": Signature(1, None, "union(list, ...)", "The lists joined, each value once.", (_L,), _L, run.union),
-    "sort": _fixed("sort(list)", (_L,), _L, run.sort, "The list in order, the smallest first."),
-    "reverse": _fixed("reverse(list)", (_L,), _L, run.reverse, "The list from its end."),
-    "distinct values": _fixed("distinct values(list)", (_L,), _L, run.distinct, "Each value once."),
-    "flatten": _fixed("flatten(list)", (_L,), _L, run.flatten, "Lists within the list unpacked."),
+    "sort": fixed("sort(list)", (_L,), _L, run.sort, "The list in order, the smallest first."),
+    "reverse": fixed("reverse(list)", (_L,), _L, run.reverse, "The list from its end."),
+    "distinct values": fixed("distinct values(list)", (_L,), _L, run.distinct, "Each value once."),
+    "flatten": fixed("flatten(list)", (_L,), _L, run.flatten, "Lists within the list unpacked."),
     "index of": Signature(
         2, 2, "index of(list, value)", "Every place of the value, from 1.", (_L, _ANY), _L, run.index_of
     ),
-    "sublist": _fixed(
+    "sublist": fixed(
         "sublist(list, start, length)", (_L, _N, _N), _L, run.sublist, "A part; the first place is 1.", least=2
     ),
     "insert before": Signature(
         3, 3, "insert before(list, place, value)", "The list with one more.", (_L, _N, _ANY), _L, run.insert_before
     ),
-    "remove": _fixed("remove(list, place)", (_L, _N), _L, run.remove, "The list without the item at a place."),
-    "date": _fixed(
+    "remove": fixed("remove(list, place)", (_L, _N), _L, run.remove, "The list without the item at a place."),
+    "date": fixed(
         'date("2012-07-11"), date(2012, 7, 11) or date(date and time)',
         (_ANY, _N, _N),
         _D,
@@ -217,7 +218,7 @@ SIGNATURES: dict[str, Signature] = {
         "A date.",
         least=1,
     ),
-    "time": _fixed(
+    "time": fixed(
         'time("10:30:00"), time(10, 30, 0), time(10, 30, 0, offset) or time(date and time)',
         (_ANY, _N, _N, _ANY),
         _T,
@@ -225,7 +226,7 @@ SIGNATURES: dict[str, Signature] = {
         "A time.",
         least=1,
     ),
-    "date and time": _fixed(
+    "date and time": fixed(
         'date and time("2012-07-11T10:30:00"), date and time(date, time) or date and time(2012, 7, 11, 10, 30, 0)',
         (_ANY, _ANY, _N, _N, _N, _N, _ANY),
         _DT,
@@ -233,26 +234,22 @@ SIGNATURES: dict[str, Signature] = {
         "A date and time.",
         least=1,
     ),
-    "duration": _fixed(
-        'duration("PT24H")', (_S,), _ANY, moments.duration, "A duration of days and time, or of months."
-    ),
-    "years and months duration": _fixed(
+    "duration": fixed('duration("PT24H")', (_S,), _ANY, moments.duration, "A duration of days and time, or of months."),
+    "years and months duration": fixed(
         "years and months duration(from, to)", (_ANY, _ANY), _M, moments.months_from, "Whole months between two dates."
     ),
-    "day of year": _fixed(
+    "day of year": fixed(
         "day of year(date)", (_ANY,), _N, moments.day_of_year, "The day's number in its year, from 1."
     ),
-    "day of week": _fixed("day of week(date)", (_ANY,), _S, moments.day_of_week, "The day's English name."),
-    "month of year": _fixed("month of year(date)", (_ANY,), _S, moments.month_of_year, "The month's English name."),
-    "days in month": _fixed("days in month(date)", (_ANY,), _N, moments.days_in_month, "How many days its month has."),
-    "days in year": _fixed("days in year(date)", (_ANY,), _N, moments.days_in_year, "How many days its year has."),
-    "days between": _fixed(
+    "day of week": fixed("day of week(date)", (_ANY,), _S, moments.day_of_week, "The day's English name."),
+    "month of year": fixed("month of year(date)", (_ANY,), _S, moments.month_of_year, "The month's English name."),
+    "days in month": fixed("days in month(date)", (_ANY,), _N, moments.days_in_month, "How many days its month has."),
+    "days in year": fixed("days in year(date)", (_ANY,), _N, moments.days_in_year, "How many days its year has."),
+    "days between": fixed(
         "days between(from, to)", (_ANY, _ANY), _N, moments.days_between, "Calendar days from one date to another."
     ),
-    "start of month": _fixed(
-        "start of month(date)", (_ANY,), _D, moments.start_of_month, "The first day of its month."
-    ),
-    "week of year": _fixed(
+    "start of month": fixed("start of month(date)", (_ANY,), _D, moments.start_of_month, "The first day of its month."),
+    "week of year": fixed(
         "week of year(date)", (_ANY,), _N, moments.week_of_year, "The number of the week (ISO 8601)."
     ),
 }

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal
 from fractions import Fraction
-from typing import Any
 
 from compensation.feel.builtins import equal, square_root
-from compensation.feel.functions import SIGNATURES, Signature
+from compensation.feel.functions import SIGNATURES, Signature, fixed
 from compensation.feel.ranges import RELATIONS, read_range, relation
 from compensation.feel.values import FeelType, Function, Value, type_of
 
@@ -158,37 +157,26 @@ def is_same(left: Value, right: Value) -> bool:
     return type_of(left) is type_of(right) and zones[0] == zones[1] and equal(left, right)
 
 
-def _of(
-    written: str,
-    takes: tuple[FeelType, ...],
-    gives: FeelType,
-    compute: Callable[..., Any],
-    meaning: str,
-    least: int = 0,
-) -> Signature:
-    return Signature(least or len(takes), len(takes), written, meaning, takes, gives, compute)
-
-
 MODEL_SIGNATURES: dict[str, Signature] = {
-    "exp": _of("exp(number)", (_N,), _N, exponential, "e to that power, to 34 digits."),
-    "log": _of("log(number)", (_N,), _N, logarithm, "The natural logarithm, to 34 digits."),
+    "exp": fixed("exp(number)", (_N,), _N, exponential, "e to that power, to 34 digits."),
+    "log": fixed("log(number)", (_N,), _N, logarithm, "The natural logarithm, to 34 digits."),
     "product": Signature(1, None, "product(a, b, ...)", "All multiplied.", (_ANY,), _N, product),
     "mode": Signature(1, None, "mode(a, b, ...)", "The most frequent numbers.", (_ANY,), _L, mode),
     "stddev": Signature(1, None, "stddev(a, b, ...)", "The deviation of a sample.", (_ANY,), _N, deviation),
-    "sort": _of("sort(list, function)", (_L, _ANY), _L, sort, "The list in order.", least=1),
-    "list replace": _of(
+    "sort": fixed("sort(list, function)", (_L, _ANY), _L, sort, "The list in order.", least=1),
+    "list replace": fixed(
         "list replace(list, place or function, value)", (_L, _ANY, _ANY), _L, list_replace, "With items replaced."
     ),
-    "get value": _of("get value(context, key or keys)", (_C, _ANY), _ANY, get_value, "The entry of that name."),
-    "get entries": _of("get entries(context)", (_C,), _L, get_entries, "Its entries as {key, value}."),
-    "context": _of("context(list)", (_L,), _C, context_of, "A context from {key, value} each."),
-    "context put": _of(
+    "get value": fixed("get value(context, key or keys)", (_C, _ANY), _ANY, get_value, "The entry of that name."),
+    "get entries": fixed("get entries(context)", (_C,), _L, get_entries, "Its entries as {key, value}."),
+    "context": fixed("context(list)", (_L,), _C, context_of, "A context from {key, value} each."),
+    "context put": fixed(
         "context put(context, key or keys, value)", (_C, _ANY, _ANY), _C, context_put, "With an entry more."
     ),
-    "context merge": _of("context merge(list)", (_L,), _C, context_merge, "All in one, the later over the earlier."),
-    "is": _of("is(a, b)", (_ANY, _ANY), _B, is_same, "Whether both are the same, zones and all."),
-    "range": _of('range("[1..5]")', (_S,), _R, read_range, "The range that a text says."),
-    **{name: _of(f"{name}(a, b)", (_ANY, _ANY), _B, relation(name), "How two ranges lie.") for name in RELATIONS},
+    "context merge": fixed("context merge(list)", (_L,), _C, context_merge, "All in one, the later over the earlier."),
+    "is": fixed("is(a, b)", (_ANY, _ANY), _B, is_same, "Whether both are the same, zones and all."),
+    "range": fixed('range("[1..5]")', (_S,), _R, read_range, "The range that a text says."),
+    **{name: fixed(f"{name}(a, b)", (_ANY, _ANY), _B, relation(name), "How two ranges lie.") for name in RELATIONS},
 }
 MODEL_FUNCTION_NAMES = frozenset(MODEL_SIGNATURES)
 # Of these functions a null argument has a meaning.

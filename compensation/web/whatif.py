@@ -22,7 +22,7 @@ from compensation.simulation.whatif_results import Example, Part, WhatIf
 from compensation.tallies import Change
 from compensation.web.charts import bin_label
 from compensation.web.whatif_charts import histogram_figure, parts_figure, shift_figure
-from compensation.web.words import common_facts, money_text
+from compensation.web.words import common_facts
 from foundation.errors import InputError, NotFoundError
 from foundation.web import csv_response, figure, permission, reading, store, wants_csv
 
@@ -194,8 +194,3 @@ def _download(version: PolicyVersion, asked: Asked, simulation: Simulation) -> R
 
     place = asked.place.incident_ref if asked.place is not None else ""
     return csv_response(f"{version.name}-{version.number}-{place}", header, rows())
-
-
-def signed_text(amount_minor: int, currency: str) -> str:
-    """An amount with its sign, for differences."""
-    return f"{'+' if amount_minor > 0 else ''}{money_text(amount_minor, currency)}"

@@ -53,6 +53,12 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
         decorate: Callable[[View], View] = self.doc(**operation)
         return decorate
 
+    def uploads(self, file: str, *others: str, **fields: Any) -> Callable[[View], View]:
+        """Describe a form with a file that must be there, others that may be, and fields by their OpenAPI schemas."""
+        files = {name: {"type": "string", "format": "binary"} for name in (file, *others)}
+        form = {"type": "object", "required": [file], "properties": {**files, **fields}}
+        return self.described(requestBody={"required": True, "content": {"multipart/form-data": {"schema": form}}})
+
     def takes(self, schema: type[Schema], location: str = "json") -> Callable[[View], View]:
         """Check the body (or the query: location "query") by `schema`; the view gets it as its first argument."""
         # unknown=None leaves it to the schema; webargs would let a misspelt query parameter pass.

@@ -23,18 +23,6 @@ from notify.web.files import (
 )
 
 file_calls = ApiBlueprint("delivery_files_api", __name__, description="Who gets no texts, and files of adjustments")
-_FILE = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["file"],
-                "properties": {"file": {"type": "string", "format": "binary"}},
-            }
-        }
-    },
-}
 
 
 class SuppressionsQuery(Strict):
@@ -138,7 +126,7 @@ def lift_suppression(body: dict[str, Any]) -> dict[str, int]:
 
 
 @file_calls.call("POST", "/suppressions/import", answer=ImportedAnswer)
-@file_calls.described(requestBody=_FILE)
+@file_calls.uploads("file")
 @permission("deliveries.write")
 def import_file() -> dict[str, Any]:
     """Add the suppressions of a CSV file with the columns address and scope, and if there reason and since.
@@ -181,7 +169,7 @@ def get_file_itself(ref: str) -> Response:
 
 
 @file_calls.call("POST", "/adjustment-files/acknowledgements", answer=AcknowledgedAnswer)
-@file_calls.described(requestBody=_FILE)
+@file_calls.uploads("file")
 @permission("deliveries.write")
 def take_answers() -> Any:
     """Take an acknowledgement file: what it accepts is posted, what it rejects has failed; all of it or nothing."""

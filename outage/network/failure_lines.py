@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import select
@@ -14,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from foundation import clock
 from foundation.snapshots import SnapshotStore, Workspace
-from outage import evidence_sql
 from outage.evidence import Evidence
+from outage.held_ranges import HeldRange, lay_out_base
 from outage.models import BulkState, NumberRange, PresencePart
 from outage.network import failure_sql
 from outage.network.inventory import valid_at
@@ -24,7 +23,6 @@ from outage.network.reach import names
 _MASKS = pa.schema([("element_id", pa.int64()), ("mask", pa.int64())])
 _IDS = pa.schema([("element_id", pa.int64())])
 _DAYS = pa.schema([("zone", pa.string()), ("day", pa.date32())])
-_RANGES = pa.schema([("first_key", pa.int64()), ("last_key", pa.int64()), ("element_id", pa.int64())])
 _RELATIONS = {"sighting": ("sightings", ("seen_at",)), "interval": ("visits", ("started_at", "ended_at"))}
 
 
@@ -56,7 +54,7 @@ class Moment:
     base: str
     is_current: bool
     parts: Mapping[str, tuple[str, ...]]
-    ranges: tuple[tuple[str, str, str, int], ...]
+    ranges: tuple[HeldRange, ...]
 
 
 def read_moment(session: Session, at: datetime, hold_hours: int) -> Moment | None:
@@ -77,7 +75,7 @@ def read_moment(session: Session, at: datetime, hold_hours: int) -> Moment | Non
         base=state.snapshot_id,
         is_current=state.snapshot_version == state.version,
         parts={kind: tuple(ids) for kind, ids in found.items()},
-        ranges=tuple(tuple(row) for row in session.execute(ranges.where(valid_at(NumberRange, at)))),  # type: ignore[misc]
+        ranges=tuple(HeldRange(*row) for row in session.execute(ranges.where(valid_at(NumberRange, at)))),
     )
 
 
@@ -109,37 +107,16 @@ def list_crowds(store: SnapshotStore, moment: Moment, elements: Collection[int])
 @contextlib.contextmanager
 def _laid_out(store: SnapshotStore, moment: Moment, fallen: Mapping[int, int]) -> Iterator[Workspace]:
     with store.connect() as workspace:
-        _register(workspace, "fallen", _MASKS, (fallen.keys(), fallen.values()))
-        _lay_base(workspace, store, moment)
+        workspace.register_rows("fallen", _MASKS, fallen.items())
+        workspace.register_rows("lost", _IDS, ((element,) for element in {one.element_id for one in moment.ranges}))
+        lay_out_base(workspace, store.source(moment.base), moment.ranges)
         for kind, (relation, instants) in _RELATIONS.items():
             columns = ", ".join(f"NULL::BIGINT AS {name}" for name in ("line_id", "element_id", *instants))
             source = store.source(*moment.parts[kind]) if moment.parts[kind] else f"(SELECT {columns} WHERE false)"
             workspace.execute(f"CREATE VIEW {relation} AS FROM {source}")
         zones = [zone for (zone,) in workspace.fetch_rows(failure_sql.ZONES)]
         days = [clock.local_date(moment.at, zone) for zone in zones]
-        _register(workspace, "today", _DAYS, (zones, days))
+        workspace.register_rows("today", _DAYS, zip(zones, days, strict=True))
         now = clock.to_unix(moment.at)
         workspace.execute(failure_sql.places_sql(), [now - moment.hold_seconds, now])
         yield workspace
-
-
-def _lay_base(workspace: Workspace, store: SnapshotStore, moment: Moment) -> None:
-    if not moment.ranges:
-        workspace.execute(f"CREATE VIEW base AS FROM {store.source(moment.base)}")
-        return
-    workspace.execute(f"CREATE VIEW mirror AS FROM {store.source(moment.base)}")
-    for kind in ("imsi", "msisdn"):
-        keyed = [
-            (evidence_sql.number_key(first), evidence_sql.number_key(last), element)
-            for its_kind, first, last, element in moment.ranges
-            if its_kind == kind
-        ]
-        _register(workspace, f"{kind}_ranges", _RANGES, list(zip(*keyed, strict=True)) or [(), (), ()])
-    _register(workspace, "lost", _IDS, ({element for *_, element in moment.ranges},))
-    for statement in evidence_sql.ranged_sql():
-        workspace.execute(statement)
-
-
-def _register(workspace: Workspace, name: str, schema: pa.Schema, columns: Iterable[Collection[Any]]) -> None:
-    arrays = [pa.array(list(values), field.type) for values, field in zip(columns, schema, strict=True)]
-    workspace.register_arrow(name, pa.Table.from_arrays(arrays, schema=schema))

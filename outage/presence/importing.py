@@ -96,11 +96,7 @@ def read_presence(
             + [(name, pa.string() if is_text else pa.int64()) for name, is_text in rows.times.items()]
         )
         read_once(workspace, "file", schema, rows.batches(schema), presence_sql.staged_sql(rows.times))
-        mended = list(_look_at_faulty(workspace, form, cells, rejects))
-        columns = list(zip(*mended, strict=True)) or [()] * len(form.schema)
-        workspace.register_arrow(
-            "mended", pa.Table.from_arrays([pa.array(one, pa.int64()) for one in columns], schema=form.schema)
-        )
+        workspace.register_rows("mended", form.schema, _look_at_faulty(workspace, form, cells, rejects))
         workspace.execute(presence_sql.good_sql(form.schema.names))
         return _write_days(workspace, store, form, rows.read)
 
@@ -119,8 +115,7 @@ def _write_days(workspace: Workspace, store: SnapshotStore, form: PresenceForm, 
 def _lay_out_known(workspace: Workspace, session: Session, store: SnapshotStore) -> dict[str, int]:
     """Make `known_lines` and register `cells`; returns the cells' ids by reference."""
     cells = {row.ref: row.id for row in session.execute(select(NetworkElement.ref, NetworkElement.id))}
-    refs = [pa.array(cells.values(), pa.int64()), pa.array(cells.keys(), pa.string())]
-    workspace.register_arrow("cells", pa.Table.from_arrays(refs, schema=_CELLS))
+    workspace.register_rows("cells", _CELLS, ((number, ref) for ref, number in cells.items()))
     lay_out_lines(workspace, session, store)
     return cells
 

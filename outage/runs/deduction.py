@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from foundation import clock
 from outage.lifecycle import VOID, IncidentKind
 from outage.models import ImpactRun, Incident
+from outage.runs.holding import with_holding_run
 from outage.runs.netting import INCIDENT, PLANNED, Deduction
 
 
@@ -59,13 +60,8 @@ def deductions_changed(session: Session, run: ImpactRun) -> bool:
 
 
 def _runs_alongside(session: Session, incident: Incident, until: datetime) -> Iterator[tuple[Incident, ImpactRun]]:
-    newest = (
-        select(ImpactRun.incident_id, func.max(ImpactRun.turn).label("turn")).group_by(ImpactRun.incident_id).subquery()
-    )
     statement = (
-        select(Incident, ImpactRun)
-        .join(ImpactRun, ImpactRun.incident_id == Incident.id)
-        .join(newest, (newest.c.incident_id == ImpactRun.incident_id) & (newest.c.turn == ImpactRun.turn))
+        with_holding_run(select(Incident, ImpactRun).select_from(Incident))
         .where(*_alongside(incident, until), ImpactRun.as_of > incident.started_at)
         .order_by(Incident.id)
     )

@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 
 from foundation import clock
 from outage.evidence import area_losses, joined
+from outage.held_ranges import HeldRange
 from outage.lifecycle import Degree
 from outage.models import Declaration, Incident, Listing, NetworkElement, NumberRange, Outage
 from outage.network.footprint import footprint
 from outage.network.inventory import current_version
 from outage.presence.presence import FORGOTTEN, parts_between
 from outage.runs.deduction import deductions_of
-from outage.runs.inputs import Claim, Footprint, HeldRange, RunInputs, extent_of
+from outage.runs.inputs import Claim, Footprint, RunInputs, extent_of
 from outage.runs.reports import Reports, gather_reports
 
 # Raised when the same inputs come to mean another run, so that old runs are not taken for new ones.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, aliased
 
 from foundation import clock
 from outage.incidents.timeline import lock_incidents, record_change
 from outage.models import ImpactRun, Incident
+
+_Statement = TypeVar("_Statement", bound="Select[*tuple[Any, ...]]")
 
 
 def holding_run(session: Session, incident_id: int) -> ImpactRun | None:
@@ -20,14 +23,15 @@ def holding_run(session: Session, incident_id: int) -> ImpactRun | None:
 
 def holding_runs(session: Session, incident_ids: Sequence[int]) -> dict[int, ImpactRun]:
     """The runs that hold, by incident, of those that were measured."""
-    newest = (
-        select(ImpactRun.incident_id, func.max(ImpactRun.turn).label("turn"))
-        .where(ImpactRun.incident_id.in_(incident_ids))
-        .group_by(ImpactRun.incident_id)
-        .subquery()
-    )
-    same = (newest.c.incident_id == ImpactRun.incident_id) & (newest.c.turn == ImpactRun.turn)
-    return {run.incident_id: run for run in session.scalars(select(ImpactRun).join(newest, same))}
+    statement = with_holding_run(select(ImpactRun).select_from(Incident).where(Incident.id.in_(incident_ids)))
+    return {run.incident_id: run for run in session.scalars(statement)}
+
+
+def with_holding_run(statement: _Statement) -> _Statement:
+    """A statement over incidents, joined to the run of each that holds; those that were never measured fall out."""
+    its = aliased(ImpactRun)
+    last = select(func.max(its.turn)).where(its.incident_id == Incident.id).correlate(Incident).scalar_subquery()
+    return statement.join(ImpactRun, (ImpactRun.incident_id == Incident.id) & (ImpactRun.turn == last))
 
 
 def next_turn(session: Session, incident_id: int) -> int:

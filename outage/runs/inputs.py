@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 
 import pyarrow as pa
 
@@ -13,6 +12,7 @@ from foundation import clock
 from foundation.snapshots import SnapshotStore, Workspace
 from outage import evidence_sql
 from outage.evidence import CLAIMED, PRECEDENCE, Evidence, alike
+from outage.held_ranges import HeldRange, lay_out_base
 from outage.intervals import IntervalSet, first, last, pattern_key
 from outage.runs import impact_sql
 from outage.runs.netting import Deduction
@@ -28,7 +28,6 @@ _IMPAIRED = pa.schema([("element_id", _INTEGER), ("service", _TEXT), *_SPAN])
 _HELD = pa.schema([("element_id", _INTEGER), *_EXTENT])
 _HOMES = pa.schema([("area", _TEXT), *_EXTENT])
 _HOME_CELLS = pa.schema([("area", _TEXT), ("element_id", _INTEGER)])
-_RANGES = pa.schema([("first_key", _INTEGER), ("last_key", _INTEGER), ("element_id", _INTEGER)])
 CLAIM_SCHEMA = pa.schema([("line_id", _INTEGER), ("account_id", _INTEGER), ("services", _TEXT), *_SPAN])
 """What people say: of a line or of all lines of an account, services joined by |, no time for the incident's own."""
 CLAIM_BY_SERVICE = pa.schema([("line_id", _INTEGER), ("service", _TEXT), *_SPAN])
@@ -38,16 +37,6 @@ _CONTRACT_DAYS = pa.schema([("zone", _TEXT), ("day", pa.date32()), ("starts_at",
 _FEW_ELEMENTS = 32
 _NO_SIGHTINGS = "SELECT NULL::BIGINT AS line_id, NULL::BIGINT AS element_id, NULL::BIGINT AS seen_at WHERE false"
 _NO_VISITS = f"SELECT line_id, element_id, seen_at AS started_at, seen_at AS ended_at FROM ({_NO_SIGHTINGS})"  # noqa: S608
-
-
-@dataclass(frozen=True)
-class HeldRange:
-    """Numbers from `first` to `last`, both in it, that an element holds; kind: imsi or msisdn."""
-
-    kind: str
-    first: str
-    last: str
-    element_id: int
 
 
 @dataclass(frozen=True)
@@ -124,8 +113,8 @@ def lay_out(workspace: Workspace, store: SnapshotStore, inputs: RunInputs) -> La
     claimed = dict(enumerate(alike(claimed_services), len(lost)))
     _lay_out_claim_bundles(workspace, claimed, claimed_services)
     _lay_out_losses(workspace, lost, inputs.footprint)
-    register(workspace, "impaired", _IMPAIRED, _spans(inputs.impaired))
-    _lay_out_base(workspace, store, inputs)
+    workspace.register_rows("impaired", _IMPAIRED, _spans(inputs.impaired))
+    lay_out_base(workspace, store.source(inputs.base), inputs.ranges)
     held = _lay_out_shared(workspace, inputs)
     return Layout(lost, claimed, _shared(held, _lay_out_contract_days(workspace, inputs), inputs), bool(held))
 
@@ -140,14 +129,7 @@ def lay_out_presence(
 
 def lay_out_impaired(workspace: Workspace, impaired: Footprint) -> None:
     """Register `impaired`, by which claims are contradicted."""
-    register(workspace, "impaired", _IMPAIRED, _spans(impaired))
-
-
-def register(workspace: Workspace, name: str, schema: pa.Schema, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Register rows of a schema as a relation."""
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
-    workspace.register_arrow(name, pa.Table.from_arrays(arrays, schema=schema))
+    workspace.register_rows("impaired", _IMPAIRED, _spans(impaired))
 
 
 def _lay_out_claims(workspace: Workspace, store: SnapshotStore, inputs: RunInputs) -> list[list[str]]:
@@ -155,7 +137,7 @@ def _lay_out_claims(workspace: Workspace, store: SnapshotStore, inputs: RunInput
     said = [
         (claim.line_id, None, "|".join(claim.services), claim.started_at, claim.ended_at) for claim in inputs.declared
     ]
-    register(workspace, "declared", CLAIM_SCHEMA, said)
+    workspace.register_rows("declared", CLAIM_SCHEMA, said)
     sources = {Evidence.DECLARED: "declared"}
     if inputs.listed:
         sources[Evidence.LISTED] = store.source(*inputs.listed)
@@ -188,7 +170,7 @@ def _lay_out_claim_bundles(
     workspace: Workspace, claimed: Mapping[int, Sequence[str]], services: list[list[str]]
 ) -> None:
     parts = [("|".join(one), number) for one in services for number, bundle in claimed.items() if bundle[0] in one]
-    register(workspace, "claim_bundles", _CLAIM_BUNDLES, parts)
+    workspace.register_rows("claim_bundles", _CLAIM_BUNDLES, parts)
 
 
 def _lay_out_losses(workspace: Workspace, bundles: Mapping[int, Sequence[str]], footprint: Footprint) -> None:
@@ -198,28 +180,11 @@ def _lay_out_losses(workspace: Workspace, bundles: Mapping[int, Sequence[str]], 
         for element, service, start, end in _spans(footprint)
         if service in numbers
     ]
-    register(workspace, "lost", _LOST, lost)
+    workspace.register_rows("lost", _LOST, lost)
 
 
 def _spans(footprint: Footprint) -> list[tuple[int, str, int, int]]:
     return [(element, service, *span) for (element, service), out in footprint.items() for span in out]
-
-
-def _lay_out_base(workspace: Workspace, store: SnapshotStore, inputs: RunInputs) -> None:
-    """Make the view `base`: the mirror, with lines that a range holds linked to the element of that range."""
-    if not inputs.ranges:
-        workspace.execute(f"CREATE VIEW base AS FROM {store.source(inputs.base)}")
-        return
-    workspace.execute(f"CREATE VIEW mirror AS FROM {store.source(inputs.base)}")
-    for kind in ("imsi", "msisdn"):
-        keys = [
-            (evidence_sql.number_key(one.first), evidence_sql.number_key(one.last), one.element_id)
-            for one in inputs.ranges
-            if one.kind == kind
-        ]
-        register(workspace, f"{kind}_ranges", _RANGES, keys)
-    for statement in evidence_sql.ranged_sql():
-        workspace.execute(statement)
 
 
 def _lay_out_shared(workspace: Workspace, inputs: RunInputs) -> dict[int, tuple[str, int, int]]:
@@ -233,12 +198,12 @@ def _lay_out_shared(workspace: Workspace, inputs: RunInputs) -> dict[int, tuple[
         if element in users:
             held.setdefault(element, {})[service] = out
     extents = {holder: _extent(services) for holder, services in held.items()}
-    register(workspace, "held", _HELD, ((holder, *extent) for holder, extent in extents.items()))
-    register(workspace, "homes", _HOMES, ((area, *_extent(services)) for area, services in inputs.areas.items()))
-    register(workspace, "home_cells", _HOME_CELLS, inputs.area_cells)
+    workspace.register_rows("held", _HELD, ((holder, *extent) for holder, extent in extents.items()))
+    workspace.register_rows("homes", _HOMES, ((area, *_extent(services)) for area, services in inputs.areas.items()))
+    workspace.register_rows("home_cells", _HOME_CELLS, inputs.area_cells)
     shapes = {pattern_key(services): services for services in (*held.values(), *inputs.areas.values())}
     rows = ((key, *row) for key, services in shapes.items() for row in shape_rows(services))
-    register(workspace, "shared_patterns", SHAPES, rows)
+    workspace.register_rows("shared_patterns", SHAPES, rows)
     return extents
 
 
@@ -272,5 +237,5 @@ def _lay_out_contract_days(workspace: Workspace, inputs: RunInputs) -> dict[str,
         for zone, place in places.items()
     }
     rows = [(zone, *one) for zone, starts in midnights.items() for one in zip(days, starts, strict=True)]
-    register(workspace, "contract_days", _CONTRACT_DAYS, rows)
+    workspace.register_rows("contract_days", _CONTRACT_DAYS, rows)
     return midnights

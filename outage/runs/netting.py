@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -139,9 +139,9 @@ def _compute(workspace: Workspace, first_combo: int, tally: _Tally) -> None:
         nets.append((combo, key, first(whole), last(whole)))
         if key is not None:
             shapes[key] = net.left
-    _register(workspace, "computed_nets", _NET, nets)
+    workspace.register_rows("computed_nets", _NET, nets)
     rows = ((key, *row) for key, services in shapes.items() for row in shape_rows(services))
-    _register(workspace, "computed_shapes", SHAPES, rows)
+    workspace.register_rows("computed_shapes", SHAPES, rows)
     for statement in deduction_sql.KEEP_COMPUTED:
         workspace.execute(statement)
 
@@ -175,9 +175,3 @@ def _combinations(
         for _, _, side, service, start, end in group:
             found[side].setdefault(service, []).append((start, end))
         yield combo, lines, {side: {name: normalise(one) for name, one in sets.items()} for side, sets in found.items()}
-
-
-def _register(workspace: Workspace, name: str, schema: pa.Schema, rows: Iterable[tuple[Any, ...]]) -> None:
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    arrays = [pa.array(values, one.type) for values, one in zip(columns, schema, strict=True)]
-    workspace.register_arrow(name, pa.Table.from_arrays(arrays, schema=schema))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from foundation import clock
@@ -22,7 +22,7 @@ from notify.routing import Routing
 from notify.texts import list_current_texts
 from outage.incidents.timeline import lock_incidents, record_change
 from outage.models import ImpactRun, Incident
-from outage.runs.holding import holding_run
+from outage.runs.holding import holding_run, with_holding_run
 from outage.runs.patterns import spans_source
 from outage.updates.cadence import UpdateKind
 from outage.updates.models import IncidentUpdate, UpdatePlan
@@ -135,17 +135,13 @@ def free_texts(session: Session, store: SnapshotStore) -> int:
 
 def _waiting(session: Session) -> list[tuple[IncidentUpdate, Incident]]:
     """The updates with texts by another run than the one that holds, of incidents that are not over."""
-    holding = (
-        select(ImpactRun.incident_id, func.max(ImpactRun.turn).label("turn")).group_by(ImpactRun.incident_id).subquery()
-    )
+    waiting = select(IncidentUpdate, Incident).join(Incident, Incident.id == IncidentUpdate.incident_id)
     statement = (
-        select(IncidentUpdate, Incident)
-        .join(Incident, Incident.id == IncidentUpdate.incident_id)
-        .join(holding, holding.c.incident_id == Incident.id)
+        with_holding_run(waiting)
         .where(
             IncidentUpdate.run_id.is_not(None),
             Incident.restored_at.is_(None),
-            IncidentUpdate.freed_turn != holding.c.turn,
+            IncidentUpdate.freed_turn != ImpactRun.turn,
         )
         .order_by(IncidentUpdate.id)
     )

@@ -28,21 +28,6 @@ calls = ApiBlueprint(
     "outage_facts_api", __name__, description="Late facts about incidents, and what people say of them"
 )
 _NUMBER = "<int(max=2147483647):number>"
-_FILE = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["file"],
-                "properties": {
-                    "file": {"type": "string", "format": "binary"},
-                    "services": {"type": "array", "items": {"type": "string", "enum": list(SERVICES)}},
-                },
-            }
-        }
-    },
-}
 
 
 def _reason() -> fields.String:
@@ -255,7 +240,7 @@ def get_listings(ref: str) -> dict[str, Any]:
 
 
 @calls.call("POST", "/incidents/<ref>/listings", answer=UploadAnswer, status=201)
-@calls.described(requestBody=_FILE)
+@calls.uploads("file", services={"type": "array", "items": {"type": "string", "enum": list(SERVICES)}})
 @permission("incidents.write")
 def upload(ref: str) -> Any:
     """Take a CSV file of lines (msisdn) or accounts (account) as touched by an incident; form field `file`."""

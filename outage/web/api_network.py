@@ -21,22 +21,6 @@ from outage.web.schemas import MOST_ELEMENTS, StrictSchema, instant_field
 calls = ApiBlueprint(
     "outage_network_api", __name__, description="The network: what depends on what, and how it changed"
 )
-_FILES = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["elements"],
-                "properties": {
-                    "elements": {"type": "string", "format": "binary"},
-                    "dependencies": {"type": "string", "format": "binary"},
-                    "full": {"type": "boolean"},
-                },
-            }
-        }
-    },
-}
 
 
 class WhatIfBody(StrictSchema):
@@ -195,7 +179,7 @@ def get_changes(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @calls.call("POST", "/network/dry-run", answer=DryRunAnswer)
-@calls.described(requestBody=_FILES)
+@calls.uploads("elements", "dependencies", full={"type": "boolean"})
 @permission("inventory.write")
 def dry_run() -> dict[str, Any]:
     """What files of elements and dependencies (CSV, in form fields of these names) would change; nothing is written."""
