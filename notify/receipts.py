@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Table, Update, select, update
+from sqlalchemy import Row, Table, Update, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from foundation import clock
@@ -30,6 +30,11 @@ _BEFORE_OUTCOME = frozenset({DeliveryState.SENDING, DeliveryState.UNKNOWN})
 _TO_BE_TRIED = frozenset({DeliveryState.PENDING, DeliveryState.CLAIMED})
 _AT_ONCE = 1000
 _ASK_AGAIN_AFTER_SECONDS = 600
+_APPLIED = (
+    update(RECEIPTS)
+    .where(RECEIPTS.c.id == bindparam("receipt"))
+    .values(delivery_id=bindparam("of"), attempt=bindparam("its"), moved=bindparam("did"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +94,9 @@ def record_receipts(session: Session, receipts: Iterable[NewReceipt]) -> Receipt
         }
         for receipt in given
     ]
-    added: list[int] = []
-    for start in range(0, len(rows), _AT_ONCE):
-        insert = insert_ignoring(session, Receipt).values(rows[start : start + _AT_ONCE])
-        added += session.scalars(insert.returning(RECEIPTS.c.id)).all()
-    applied, moved = _apply(session, _load(session, added))
+    insert = insert_ignoring(session, Receipt).returning(*RECEIPTS.c)
+    added = session.connection().execute(insert, rows).all() if rows else []
+    applied, moved = _apply(session, sorted(added, key=lambda row: row.id))
     return ReceiptCounts(len(added), len(given) - len(added), moved, len(added) - applied)
 
 
@@ -167,14 +170,6 @@ def _checked(receipt: NewReceipt) -> NewReceipt:
     return receipt
 
 
-def _load(session: Session, ids: Sequence[int]) -> list[Row[Any]]:
-    rows: list[Row[Any]] = []
-    for start in range(0, len(ids), _AT_ONCE):
-        chunk = ids[start : start + _AT_ONCE]
-        rows += session.execute(select(RECEIPTS).where(RECEIPTS.c.id.in_(chunk)).order_by(RECEIPTS.c.id)).all()
-    return rows
-
-
 def _apply(session: Session, receipts: Sequence[Row[Any]]) -> tuple[int, int]:
     """Apply those whose delivery is known, the highest of each delivery's; returns (applied, moved)."""
     if not receipts:
@@ -200,10 +195,12 @@ def _apply(session: Session, receipts: Sequence[Row[Any]]) -> tuple[int, int]:
 
     write_where(session, outcomes, applies)
     moved = {receipt.id for number, (_, receipt) in best.items() if number in written}
-    for receipt_id, (number, attempt) in sorted(known.items()):
-        change = update(RECEIPTS).where(RECEIPTS.c.id == receipt_id)
-        values = {"delivery_id": number, "attempt": attempt, "moved": receipt_id in moved}
-        session.execute(change.values(applied_at=clock.now(), **values))
+    rows = [
+        {"receipt": receipt_id, "of": number, "its": attempt, "did": receipt_id in moved}
+        for receipt_id, (number, attempt) in sorted(known.items())
+    ]
+    if rows:
+        session.connection().execute(_APPLIED.values(applied_at=clock.now()), rows)
     return len(known), len(moved)
 
 

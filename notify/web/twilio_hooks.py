@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from collections.abc import Sequence
+from typing import cast
+
+from flask import Blueprint, Response, current_app, request
 from twilio.request_validator import RequestValidator, get_signature_algorithm
 from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 
 from foundation.settings import listed
+from foundation.together import Together
 from foundation.web import signed, transaction
 from foundation.web.access import foundations
 from notify.channels.twilio import STATES, STATUS_PATH
@@ -31,10 +35,19 @@ def record_status() -> Response:
         raise BadRequest("MessageSid is missing")
     state = STATES.get(status)
     if state is not None:
-        with transaction() as session:
-            record_receipts(session, [_receipt(state, status, sid)])
+        _together().do(_receipt(state, status, sid))
     # A word that Twilio adds one day is not ours to refuse: refusing would make it call again and again.
     return Response(status=204)
+
+
+def _together() -> Together[NewReceipt]:
+    """Calls come in crowds, one or more for each text: those that wait for a commit share the next one."""
+    return cast("Together[NewReceipt]", current_app.extensions.setdefault("twilio_receipts", Together(_record)))
+
+
+def _record(receipts: Sequence[NewReceipt]) -> None:
+    with transaction() as session:
+        record_receipts(session, receipts)
 
 
 def _receipt(state: DeliveryState, status: str, sid: str) -> NewReceipt:
