@@ -13,22 +13,23 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from foundation.errors import InputError
 
 _offset = timedelta(0)
-_offset_lock = threading.Lock()
+_stopped: datetime | None = None
+_moving = threading.Lock()
 
 
 def now() -> datetime:
     """The present instant, aware UTC, whole seconds."""
-    return (datetime.now(UTC) + _offset).replace(microsecond=0)
+    return _present().replace(microsecond=0)
 
 
 def now_microseconds() -> int:
     """The present in microseconds since 1970, for paces; `now()` for everything else."""
-    return int((datetime.now(UTC) + _offset).timestamp() * 1_000_000)
+    return int(_present().timestamp() * 1_000_000)
 
 
 def shift_seconds() -> float:
     """By how many seconds this process's time was moved from the true one; 0 outside replays and tests."""
-    return _offset.total_seconds()
+    return (_present() - datetime.now(UTC)).total_seconds()
 
 
 def monotonic() -> float:
@@ -42,17 +43,22 @@ def sleep(seconds: float) -> None:
 
 
 @contextlib.contextmanager
-def moved_to(instant: datetime) -> Iterator[None]:
-    """Let this process live at another time: `now()` starts at `instant` and goes on from there."""
-    global _offset  # noqa: PLW0603 - one process, one clock; threads must agree
-    with _offset_lock:
-        before = _offset
-        _offset = instant - datetime.now(UTC)
+def moved_to(instant: datetime, *, stopped: bool = False) -> Iterator[None]:
+    """Let this process live at another time: `now()` starts at `instant` and goes on from there, or stays there."""
+    global _offset, _stopped
+    with _moving:
+        before = _offset, _stopped
+        _offset, _stopped = instant - datetime.now(UTC), instant if stopped else None
     try:
         yield
     finally:
-        with _offset_lock:
-            _offset = before
+        with _moving:
+            _offset, _stopped = before
+
+
+def _present() -> datetime:
+    stopped = _stopped
+    return datetime.now(UTC) + _offset if stopped is None else stopped
 
 
 def from_unix(seconds: int) -> datetime:

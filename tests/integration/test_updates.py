@@ -31,7 +31,7 @@ NOW = worlds.START
 @pytest.fixture
 def incident(database: Database, store: SnapshotStore) -> Database:
     """An incident that began now: a register with three lines, and a cell on which a fourth was seen."""
-    with clock.moved_to(NOW), database.transaction() as session:
+    with clock.moved_to(NOW, stopped=True), database.transaction() as session:
         worlds.add_elements(session, 1, 2)
         for number in (1, 2, 3):
             worlds.add_line(session, number, served_by=1, language="de" if number == 2 else "en")
@@ -52,12 +52,12 @@ def at(hours: float) -> datetime:
 
 
 def plan(database: Database, hours: float) -> updates.PlanView:
-    with clock.moved_to(at(hours)), database.reading() as session:
+    with clock.moved_to(at(hours), stopped=True), database.reading() as session:
         return updates.get_plan(session, incidents.get_incident(session, _REF))
 
 
 def post(database: Database, hours: float, kind: UpdateKind = UpdateKind.UPDATE, text: str = "", **options):
-    with clock.moved_to(at(hours)), database.transaction() as session:
+    with clock.moved_to(at(hours), stopped=True), database.transaction() as session:
         found = incidents.get_incident(session, _REF)
         audiences = options.pop("audiences", [Audience.PUBLIC, Audience.AFFECTED])
         return updates.post_update(
@@ -79,7 +79,7 @@ def test_a_bad_outage_is_told_by_the_preset_from_the_first_minute_to_its_end(inc
     for hours in (6, 12, 18, 24.5):
         post(incident, hours)
     assert due(incident, 25) == ("update", 48.5)
-    with clock.moved_to(at(26)), incident.transaction() as session:
+    with clock.moved_to(at(26), stopped=True), incident.transaction() as session:
         incidents.restore_elements(session, incidents.get_incident(session, _REF), None, at=at(26), actor="nina")
     assert due(incident, 26) == ("restored", 26)
     done = post(incident, 27, UpdateKind.RESTORED)
@@ -96,18 +96,18 @@ def test_a_bad_outage_is_told_by_the_preset_from_the_first_minute_to_its_end(inc
 
 
 def test_material_change_makes_an_update_due_at_once(incident: Database, store: SnapshotStore):
-    with clock.moved_to(at(0.5)):
+    with clock.moved_to(at(0.5), stopped=True):
         measure_impact(incident, store, _REF, actor="nina")
     post(incident, 1, UpdateKind.FIRST)
     assert due(incident, 2) == ("update", 7)
-    with clock.moved_to(at(2)), incident.transaction() as session:
+    with clock.moved_to(at(2), stopped=True), incident.transaction() as session:
         worlds.add_outage(session, incidents.get_incident(session, _REF), 2, 0, None)
-    with clock.moved_to(at(2.5)):
+    with clock.moved_to(at(2.5), stopped=True):
         assert measure_impact(incident, store, _REF, actor="nina").run.counts["lines"] == 4
     found = plan(incident, 3).due
     assert found is not None
     assert (found.due_at, found.reason, found.is_overdue(at(3.1))) == (at(2.5), "1 more lines by run 2", True)
-    with clock.moved_to(at(3)), incident.transaction() as session:
+    with clock.moved_to(at(3), stopped=True), incident.transaction() as session:
         assert updates.set_estimate(session, incidents.get_incident(session, _REF), at(9), actor="nina")
         assert not updates.set_estimate(session, incidents.get_incident(session, _REF), at(9), actor="nina")
         incidents.change_cause(session, incidents.get_incident(session, _REF), CauseClass.POWER, actor="nina")
@@ -119,17 +119,17 @@ def test_material_change_makes_an_update_due_at_once(incident: Database, store: 
     post(incident, 3.5)
     assert due(incident, 4) == ("update", 9.5)
     # Fewer lines are good news, which may wait for its time.
-    with clock.moved_to(at(5)), incident.transaction() as session:
+    with clock.moved_to(at(5), stopped=True), incident.transaction() as session:
         session.execute(update(Outage).where(Outage.element_id == 2).values(ended_at=at(4)))
         worlds.add_sightings(session, store, [(4, 1, 90)])
-    with clock.moved_to(at(5)):
+    with clock.moved_to(at(5), stopped=True):
         measure_impact(incident, store, _REF, actor="nina")
     assert due(incident, 6) == ("update", 9.5)
 
 
 def test_an_overdue_update_is_written_down_once_a_deadline(incident: Database):
     def mark(hours: float) -> int:
-        with clock.moved_to(at(hours)), incident.transaction() as session:
+        with clock.moved_to(at(hours), stopped=True), incident.transaction() as session:
             return updates.mark_overdue(session)
 
     assert [mark(hours) for hours in (0.4, 0.6, 0.7)] == [0, 1, 0]
@@ -151,7 +151,7 @@ def test_an_overdue_update_is_written_down_once_a_deadline(incident: Database):
 
 def test_people_choose_another_pace_or_none(incident: Database):
     def choose(cadence: str, **options) -> bool:
-        with clock.moved_to(at(0.1)), incident.transaction() as session:
+        with clock.moved_to(at(0.1), stopped=True), incident.transaction() as session:
             found = incidents.get_incident(session, _REF)
             return updates.set_plan(session, found, cadence, actor="nina", **options)
 
@@ -216,7 +216,7 @@ def test_what_cannot_be_told_is_refused_and_the_same_twice_is_one(incident: Data
 @pytest.mark.parametrize("change", [datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 10, 25, 1, tzinfo=UTC)])
 def test_a_plan_counts_hours_over_a_change_of_clocks(database: Database, change: datetime):
     began = change - timedelta(hours=2)
-    with clock.moved_to(began), database.transaction() as session:
+    with clock.moved_to(began, stopped=True), database.transaction() as session:
         worlds.add_elements(session, 1)
         ref = incidents.open_incident(
             session,
@@ -229,14 +229,14 @@ def test_a_plan_counts_hours_over_a_change_of_clocks(database: Database, change:
         ).ref
         found = incidents.get_incident(session, ref)
         updates.post_update(session, found, kind=UpdateKind.FIRST, text="x", audiences=[Audience.PUBLIC], actor="nina")
-    with clock.moved_to(change), database.reading() as session:
+    with clock.moved_to(change, stopped=True), database.reading() as session:
         found_due = updates.get_plan(session, incidents.get_incident(session, ref)).due
     assert found_due is not None
     assert found_due.due_at == began + timedelta(hours=6)
 
 
 def queue(database: Database, store: SnapshotStore, hours: float, number: int = 1) -> int:
-    with clock.moved_to(at(hours)), database.transaction() as session:
+    with clock.moved_to(at(hours), stopped=True), database.transaction() as session:
         found = incidents.get_incident(session, _REF)
         one = updates.get_update(session, found, number)
         next_at = updates.get_plan(session, found).next_at
@@ -252,7 +252,7 @@ def test_texts_go_once_to_every_line_and_wait_for_those_without_service(incident
     post(incident, 1, UpdateKind.FIRST)
     with pytest.raises(RefusedError, match="never measured"):
         queue(incident, store, 1)
-    with clock.moved_to(at(1)):
+    with clock.moved_to(at(1), stopped=True):
         measure_impact(incident, store, _REF, actor="nina")
     assert queue(incident, store, 1) == 3
     assert queue(incident, store, 1.5) == 0
@@ -269,21 +269,21 @@ def test_texts_go_once_to_every_line_and_wait_for_those_without_service(incident
 
 
 def test_a_held_text_goes_when_a_later_run_says_that_its_line_has_service(incident: Database, store: SnapshotStore):
-    with clock.moved_to(at(1)), incident.transaction() as session:
+    with clock.moved_to(at(1), stopped=True), incident.transaction() as session:
         worlds.add_outage(session, incidents.get_incident(session, _REF), 2, 0, None)
-    with clock.moved_to(at(1)):
+    with clock.moved_to(at(1), stopped=True):
         measure_impact(incident, store, _REF, actor="nina")
     post(incident, 1, UpdateKind.FIRST)
     assert queue(incident, store, 1) == 4
 
     def free(hours: float) -> int:
-        with clock.moved_to(at(hours)), incident.transaction() as session:
+        with clock.moved_to(at(hours), stopped=True), incident.transaction() as session:
             return free_texts(session, store)
 
     assert free(1.5) == 0
-    with clock.moved_to(at(2)), incident.transaction() as session:
+    with clock.moved_to(at(2), stopped=True), incident.transaction() as session:
         session.execute(update(Outage).where(Outage.element_id == 2).values(ended_at=at(2)))
-    with clock.moved_to(at(2.5)):
+    with clock.moved_to(at(2.5), stopped=True):
         measure_impact(incident, store, _REF, actor="nina")
     assert [free(2.6), free(2.7)] == [1, 0]
     assert {line: row.hold is None for line, row in deliveries(incident).items()} == {
@@ -293,9 +293,9 @@ def test_a_held_text_goes_when_a_later_run_says_that_its_line_has_service(incide
         4: True,
     }
     # When all is over an older text must not tell that it is not.
-    with clock.moved_to(at(3)), incident.transaction() as session:
+    with clock.moved_to(at(3), stopped=True), incident.transaction() as session:
         incidents.restore_elements(session, incidents.get_incident(session, _REF), None, at=at(3), actor="nina")
-    with clock.moved_to(at(3)):
+    with clock.moved_to(at(3), stopped=True):
         measure_impact(incident, store, _REF, actor="nina")
     assert free(3.1) == 0
     post(incident, 3.2, UpdateKind.RESTORED)
@@ -307,7 +307,7 @@ def test_a_held_text_goes_when_a_later_run_says_that_its_line_has_service(incide
 
 def test_a_text_that_asks_for_what_an_update_does_not_know_is_refused(incident: Database, store: SnapshotStore):
     post(incident, 1, UpdateKind.FIRST)
-    with clock.moved_to(at(1)):
+    with clock.moved_to(at(1), stopped=True):
         measure_impact(incident, store, _REF, actor="nina")
     with incident.transaction() as session:
         save_text(session, "outage_update", "de", "{brand}: {credit}", author="ann")

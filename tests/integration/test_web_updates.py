@@ -40,7 +40,7 @@ def noc(app: Flask, database: Database) -> FlaskClient:
 
 @pytest.fixture
 def ref(app: Flask, database: Database) -> str:
-    with clock.moved_to(BEGAN), database.transaction() as session:
+    with clock.moved_to(BEGAN, stopped=True), database.transaction() as session:
         worlds.add_line(session, 900, served_by=1)
         return open_incident(
             session,
@@ -54,7 +54,7 @@ def ref(app: Flask, database: Database) -> str:
 
 
 def at(hours: float):
-    return clock.moved_to(BEGAN + timedelta(hours=hours))
+    return clock.moved_to(BEGAN + timedelta(hours=hours), stopped=True)
 
 
 def test_what_is_due_stands_on_the_list_and_on_the_incident(noc: FlaskClient, ref: str):

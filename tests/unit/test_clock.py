@@ -23,6 +23,17 @@ def test_a_moved_clock_goes_on_from_there_and_comes_back() -> None:
     assert clock.now() >= before
 
 
+def test_a_stopped_clock_stays_and_its_outer_one_goes_on() -> None:
+    at = datetime(2012, 7, 11, 12, 30, tzinfo=UTC)
+    with clock.moved_to(at), clock.moved_to(at + timedelta(days=1), stopped=True):
+        first = clock.now(), clock.now_microseconds()
+        clock.sleep(0.01)
+        assert (clock.now(), clock.now_microseconds()) == first == (at + timedelta(days=1), first[1])
+        with clock.moved_to(at):
+            assert clock.now() < at + timedelta(hours=1)
+        assert clock.now() == at + timedelta(days=1)
+
+
 def test_naive_timestamps_are_refused_everywhere() -> None:
     with pytest.raises(InputError, match="naive"):
         clock.parse_instant("2012-07-11T13:30:00")
