@@ -28,29 +28,40 @@ class Together(Generic[Item]):
         self._run = run
         self._most = most
         self._waiting: deque[_Ticket[Item]] = deque()
-        self._turn = threading.Lock()
+        self._is_running = False
+        self._round_over = threading.Condition()
 
     def do(self, item: Item) -> None:
         """Return when `item` is done; raises what `run` raises for it."""
         mine = _Ticket(item)
-        self._waiting.append(mine)
-        with self._turn:
-            # Another thread's round may have taken it while this one waited for its turn.
-            while mine.waits:
-                self._round()
+        with self._round_over:
+            self._waiting.append(mine)
+        while round_ := self._next_round(mine):
+            self._do_round(round_)
         if not mine.is_done:
             self._run([item])
 
-    def _round(self) -> None:
-        tickets = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._most))]
-        for ticket in tickets:
-            ticket.waits = False
+    def _next_round(self, mine: _Ticket[Item]) -> list[_Ticket[Item]]:
+        """Wait for the end of rounds: the tickets of the next one for this thread to do, none once its own is off."""
+        with self._round_over:
+            self._round_over.wait_for(lambda: not (mine.waits and self._is_running))
+            if not mine.waits:
+                return []
+            self._is_running = True
+            return [self._waiting.popleft() for _ in range(min(len(self._waiting), self._most))]
+
+    def _do_round(self, tickets: Sequence[_Ticket[Item]]) -> None:
+        is_done = False
         try:
             self._run([ticket.item for ticket in tickets])
+            is_done = True
         except Exception:
             # A round of one is that thread's own.
             if len(tickets) == 1:
                 raise
-        else:
-            for ticket in tickets:
-                ticket.is_done = True
+        finally:
+            with self._round_over:
+                for ticket in tickets:
+                    ticket.waits, ticket.is_done = False, is_done
+                self._is_running = False
+                self._round_over.notify_all()
