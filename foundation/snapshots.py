@@ -78,6 +78,10 @@ class Workspace:
         with contextlib.closing(reader):
             yield from reader
 
+    def fetch_table(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
+        """All rows of a query whose rows fit into memory, as Arrow."""
+        return self._connection.sql(sql, params=list(params)).to_arrow_table()
+
     def schema_of(self, sql: str, params: Sequence[Any] = ()) -> pa.Schema:
         """The columns that a query's batches have, whether it gives any row or none."""
         return self._connection.sql(sql, params=list(params)).limit(0).to_arrow_table().schema
@@ -157,15 +161,17 @@ class SnapshotStore:
         """Whether a snapshot is read together with what it lies over, and so in no order; raises as `path` does."""
         return self._found(snapshot_id)[1] is not None
 
-    def cuts(self, snapshot_id: str, column: str, parts: int) -> list[int]:
+    def cuts(self, snapshot_id: str, column: str, parts: int, *, whole_groups: bool = False) -> list[int]:
         """Up to `parts - 1` values of a column of integers that cut a snapshot into ranges of about as many rows.
 
         By what the file says of its row groups, without reading them: good where the file is in the order of that
-        column, and of use anywhere. A layer is cut by what it lies over. Raises NotFoundError when a file is missing.
+        column, and of use anywhere. A layer is cut by what it lies over. `whole_groups`: where row groups end, unless
+        they have more than twice as many rows as a part should have: one that is cut is read for each of its parts.
+        Raises NotFoundError when a file is missing.
         """
         path, layer = self._found(snapshot_id)
         if layer is not None:
-            return self.cuts(layer[0], column, parts)
+            return self.cuts(layer[0], column, parts, whole_groups=whole_groups)
         found: set[int] = set()
         with pq.ParquetFile(path) as file:
             place = file.schema_arrow.get_field_index(column)
@@ -178,6 +184,9 @@ class SnapshotStore:
                     continue
                 # Nothing is said about the inside of a row group: it is taken to be even.
                 for cut in range(first_cut, min(passed * parts // rows, parts - 1) + 1):
+                    if whole_groups and group.num_rows * parts <= 2 * rows:
+                        found.add(extent.max)
+                        continue
                     share = (cut * rows // parts - passed_then, group.num_rows)
                     found.add(extent.min + (extent.max - extent.min) * share[0] // share[1])
         return sorted(found)

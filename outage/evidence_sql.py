@@ -66,7 +66,7 @@ FROM claimed c JOIN base b ON b.account_id = c.account_id
 
 _CLAIMS = """
 CREATE OR REPLACE TEMP TABLE claims AS
-SELECT open.line_id, open.evidence, bundle, started_at, ended_at, NULL::BIGINT AS age
+SELECT open.line_id, open.evidence, bundle, started_at, ended_at
 FROM (
     SELECT * FROM named n
     WHERE started_at < ended_at AND n.line_id > $1 AND n.line_id <= $2
@@ -94,6 +94,7 @@ WHERE seen.ended_at > homes.first_at - $1 AND seen.started_at < homes.last_at
 """  # noqa: S608 - our own names
 
 
+CLAIMS = "SELECT line_id, evidence, bundle, started_at, ended_at FROM claims"
 CLAIMED_SERVICES = "SELECT DISTINCT services FROM claimed ORDER BY services"
 FIRST_CONTRADICTION = (
     "SELECT element_id, service, seen_at FROM contradictions ORDER BY seen_at, element_id, service LIMIT 1"
@@ -144,7 +145,7 @@ def named_sql(*, any_said: bool) -> tuple[tuple[str, bool], ...]:
 
 
 def claims_sql() -> str:
-    """Make `claims` (line_id, evidence, bundle, started_at, ended_at, age: none): the best of what people say.
+    """Make `claims` (line_id, evidence, bundle, started_at, ended_at): the best of what people say.
 
     Of the lines of `named` over $1 and up to $2; those of them with a presence must stand in `found` by then.
     """

@@ -18,7 +18,7 @@ from outage.incidents import corrections
 from outage.incidents.incidents import get_incident
 from outage.incidents.timeline import shown
 from outage.models import ImpactRun, Incident
-from outage.runs import comparison
+from outage.runs import comparison, recount
 from outage.runs.holding import holding_run
 
 
@@ -71,6 +71,34 @@ def compare(app: App, ref: str, before: int, after: int, sample: int, as_json: b
         app.print_json(asdict(found))
     else:
         print_comparison(found)
+
+
+@runs.command("check")
+@click.argument("ref", metavar="INCIDENT")
+@click.option("--mend", is_flag=True, help="Keep what was counted, with a word on the timeline.")
+@staff_option
+@click.pass_obj
+def check(app: App, ref: str, mend: bool, actor: str) -> None:
+    """Count the files of an INCIDENT's runs anew; exit code 1 when the counts kept beside one were others.
+
+    \b
+    outage runs check INC-2026-00001 --as nina
+    """
+    app.staff(actor, "incidents.write" if mend else "incidents.read")
+    with app.database.transaction() as session:
+        found = queries.list_runs(session, ref)
+        faults = {
+            run.number: recount.mend_counts(session, app.store, run, actor=actor)
+            if mend
+            else recount.check_counts(app.store, run)
+            for run in found
+        }
+    for number, wrong in faults.items():
+        click.echo(f"run {number}: {'counts differ from its files' if wrong else 'as its files say'}")
+        for fault in wrong:
+            click.echo(f"  {fault.name}: {fault.stored} kept, {fault.counted} counted{', mended' if mend else ''}")
+    if any(faults.values()) and not mend:
+        click.get_current_context().exit(1)
 
 
 def print_change(app: App, run: ImpactRun) -> None:

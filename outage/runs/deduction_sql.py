@@ -1,10 +1,10 @@
 """SQL text that finds the lines which another run has counted at the same time, for DuckDB.
 
 It reads of the workspace `gross` (a relation with line_id, pattern, first_at, last_at, contract_started_on,
-contract_ended_on, zone and more), `shapes` (as in found_sql), `lost_spans` (pattern, service, started_at, ended_at: the
-same, a row per interval), `contract_days` (zone, day, starts_at) and makes relations of its own. Patterns become small
-integers at once: ten million keys, which are texts in old runs, do not fit the memory that ten million lines may take.
-`own` numbers patterns of this run, `taken` those of other runs.
+contract_ended_on, zone and more), `shapes` (outage.runs.shapes), `lost_spans` (pattern, service, started_at, ended_at:
+the same, a row per interval), `contract_days` (zone, day, starts_at) and makes relations of its own. Patterns become
+small integers at once: ten million keys, which are texts in old runs, do not fit the memory that ten million lines may
+take. `own` numbers patterns of this run, `taken` those of other runs.
 """
 
 from __future__ import annotations

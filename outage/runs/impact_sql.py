@@ -1,7 +1,7 @@
 """SQL text that makes an impact run of what was found line by line and of what groups of lines share, for DuckDB.
 
 It reads these relations of the workspace: `base` (the mirror, with `served_by_id` of lines that a range holds), `found`
-and `shapes` (found_sql), `held` (element_id, pattern, first_at, last_at: elements that hold lines), `homes` and `away`
+(outage.runs.found), `held` (element_id, pattern, first_at, last_at: elements that hold lines), `homes` and `away`
 (evidence_sql). Instants are Unix seconds.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from outage.runs.interval_sql import quote, union_sql
+from outage.runs.interval_sql import quote
 
 # What a run keeps of a line, from the mirror: its facts, and neither its number nor anything that names a person.
 FACTS = (
@@ -57,9 +57,11 @@ class Shared:
     midnights: Mapping[str, Sequence[int]]
 
     def of_element(self, column: str) -> str:
-        """The expression that gives pattern, first_at or last_at of the element that holds a line."""
+        """The expression that gives pattern, first_at or last_at of the element that holds a line; "" if none does."""
+        if self.held is None:
+            return f"h.{column}"
         if not self.held:
-            return "NULL"
+            return ""
         place, kind = _EXTENT.index(column), "UUID" if column == "pattern" else "BIGINT"
         whens = " ".join(f"WHEN {element} THEN '{row[place]}'::{kind}" for element, row in self.held.items())
         return f"CASE b.served_by_id {whens} END"
@@ -76,26 +78,40 @@ class Shared:
         return f"(CASE WHEN {place} > 0 THEN CASE zone {whens} END END)[{place}]"
 
 
+# What is put beside a line must be its own, whatever the engine does with the order of rows.
+_SAME_LINE = "WHERE CASE WHEN p.line_id = b.line_id THEN true ELSE error('a line beside that of another') END"
+
 USERS_OF = "SELECT DISTINCT served_by_id FROM base WHERE served_by_id IS NOT NULL"
 ZONES = "SELECT DISTINCT zone FROM base ORDER BY zone"
 
 
-def gross_sql(name: str, shared: Shared, *, with_found: bool, with_homes: bool) -> str:
+JOINED, BESIDE = "joined", "beside"
+"""How lines come together with what was found of them: by their ids, or by their place in a range among `here`.
+
+To join by ids copies every fact of a line, and leaves its rows in no order.
+"""
+
+
+def gross_sql(name: str, shared: Shared, *, found: str | None, with_homes: bool) -> str:
     """Make a view such as `gross`: one row per line of the base that lost a service within its contract, and `FACTS`.
 
     Its columns: line_id, account_id, pattern, gross_pattern (none), evidence, sighting_age, first_at, last_at, and the
-    facts. A view, for ten million lines behind one element need no table of their own. `with_found`: whether lines of
-    `found` are among them; `with_homes`: whether any home area lost service. A contract runs from the first midnight
-    of its first day to the first midnight after its last, in the line's zone; contracts that start or end outside of
-    the days that matter are decided by the first and the last of these.
+    facts. A view, for ten million lines behind one element need no table of their own. `found`: how lines of `found`
+    come in, `JOINED` or `BESIDE`, if they do; `with_homes`: whether any home area lost service. A contract runs from
+    the first midnight of its first day to the first midnight after its last, in the line's zone; contracts that start
+    or end outside of the days that matter are decided by the first and the last of these.
     """
-    held = {name: f"h.{name}" if shared.held is None else shared.of_element(name) for name in _EXTENT}
+    with_found = found is not None
+    held = {name: shared.of_element(name) for name in _EXTENT}
     columns = {
-        name: f"coalesce({f'p.{name}, ' if with_found else ''}{held[name]}{f', a.{name}' if with_homes else ''})"
+        name: _first_of(f"p.{name}" if with_found else "", held[name], f"a.{name}" if with_homes else "")
         for name in _EXTENT
     }
-    found = "coalesce(p.evidence, 'home_area')" if with_found else "'home_area'"
-    age = f"CASE WHEN {held['pattern']} IS NULL THEN p.sighting_age END" if with_found else "NULL::BIGINT"
+    evidence = _first_of("p.evidence" if with_found else "", "'home_area'" if with_homes or not with_found else "")
+    age = "p.sighting_age" if with_found else "NULL::BIGINT"
+    if held["pattern"]:
+        evidence = f"CASE WHEN {held['pattern']} IS NOT NULL THEN 'served_by' ELSE {evidence} END"
+        age = f"CASE WHEN {held['pattern']} IS NULL THEN {age} END"
     # Without what groups of lines share, all lines of the run are in `found`.
     join = "LEFT" if with_homes or shared.held is None or shared.held else "INNER"
     return f"""
@@ -103,12 +119,13 @@ def gross_sql(name: str, shared: Shared, *, with_found: bool, with_homes: bool) 
     SELECT line_id, account_id, pattern, gross_pattern, evidence, sighting_age, first_at, last_at, {", ".join(FACTS)}
     FROM (
         SELECT b.*, {columns["pattern"]}::UUID AS pattern, NULL::UUID AS gross_pattern,
-            CASE WHEN {held["pattern"]} IS NOT NULL THEN 'served_by' ELSE {found} END AS evidence,
-            {age} AS sighting_age, {columns["first_at"]}::BIGINT AS first_at, {columns["last_at"]}::BIGINT AS last_at
-        FROM base b
+            {evidence} AS evidence, {age} AS sighting_age,
+            {columns["first_at"]}::BIGINT AS first_at, {columns["last_at"]}::BIGINT AS last_at
+        FROM {"here b POSITIONAL JOIN beside p" if found == BESIDE else "base b"}
         {_HELD if shared.held is None else ""}
-        {f"{join} JOIN found p ON p.line_id = b.line_id" if with_found else ""}
+        {f"{join} JOIN found p ON p.line_id = b.line_id" if found == JOINED else ""}
         {_HOMES if with_homes else ""}
+        {_SAME_LINE if found == BESIDE else ""}
     )
     WHERE pattern IS NOT NULL
         AND (
@@ -122,6 +139,17 @@ def gross_sql(name: str, shared: Shared, *, with_found: bool, with_homes: bool) 
     """  # noqa: S608 - our own names
 
 
+def here_sql(ids: tuple[int, int]) -> str:
+    """Make the view `here`: the lines of the base over one id and up to another, in its order."""
+    return f"CREATE OR REPLACE TEMP VIEW here AS FROM base WHERE line_id > {ids[0]:d} AND line_id <= {ids[1]:d}"
+
+
+def _first_of(*expressions: str) -> str:
+    """The first value that is not null; each that is made for nothing is copied once for ten million lines."""
+    named = [one for one in expressions if one]
+    return f"coalesce({', '.join(named)})" if len(named) > 1 else (*named, "NULL")[0]
+
+
 def lines_sql(relation: str, *, in_order: bool = False) -> str:
     """The run's rows from `gross`, or from what a later step made of it, of the lines over $1 and up to $2.
 
@@ -132,29 +160,17 @@ def lines_sql(relation: str, *, in_order: bool = False) -> str:
     return f"SELECT {columns} FROM {relation} WHERE line_id > $1 AND line_id <= $2{order}"  # noqa: S608 - our own names
 
 
-KEPT = "CREATE TEMP TABLE kept (pattern UUID)"
-"""Make `kept`, the patterns that were written, empty."""
+HELD_LINES = """
+SELECT line_id, served_by_id FROM base
+WHERE line_id > $1 AND line_id <= $2 AND served_by_id IN (SELECT element_id FROM held)
+"""
+"""The lines over $1 and up to $2 that a failed element holds, and which."""
 
-EVIDENCE = "SELECT evidence, count(*) FROM written GROUP BY evidence"
-"""Per evidence: how many lines."""
-
-
-def fresh_sql(*, with_gross: bool) -> str:
-    """The interval sets of the patterns that `written` lines have and `kept` has not, as `outage.runs.patterns` says.
-
-    In no order: sorting a million patterns takes as long as all that finds them, and one is found as quickly.
-    `with_gross`: whether other runs were taken from this one.
-    """
-    gross = "UNION ALL SELECT gross_pattern FROM written" if with_gross else ""
-    return f"""
-    SELECT pattern, services, started_at, ended_at FROM shapes ANTI JOIN kept USING (pattern)
-    WHERE pattern IN (SELECT pattern FROM written {gross})
-    """  # noqa: S608 - our own names
-
-
-def keep_sql(*, once: bool) -> str:
-    """Add the patterns of `fresh` rows to `kept`; gives their number. `once`: whether each stands in one row."""
-    return f"INSERT INTO kept SELECT {'' if once else 'DISTINCT'} pattern FROM fresh"  # noqa: S608 - our own names
+SHAPES_OF = """
+SELECT pattern, services, started_at, ended_at FROM shapes
+WHERE pattern IN (SELECT pattern FROM wanted) ORDER BY pattern
+"""
+"""The rows of `shapes` (in their form: `outage.runs.patterns`) of the patterns in `wanted`."""
 
 
 def shortened_sql(lines: str) -> str:
@@ -180,25 +196,3 @@ def accounts_sql(lines: str, ids: tuple[int, int] | None) -> str:
     if ids is None:
         return f"SELECT count(DISTINCT account_id) FROM {lines}"  # noqa: S608 - our own names
     return f"SELECT bit_count(bitstring_agg(account_id, {ids[0]:d}, {ids[1]:d})) FROM {lines}"  # noqa: S608
-
-
-SERVICES = """
-SELECT services, count(*), sum(seconds)::HUGEINT
-FROM written JOIN (
-    SELECT pattern, services, list_sum(ended_at) - list_sum(started_at) AS seconds FROM shapes
-) USING (pattern) GROUP BY services
-"""
-"""Per services that share their intervals: how many `written` lines lost them, and for how many seconds together."""
-
-_starts, _ends = union_sql("starts", "ends")
-USER_SECONDS = f"""
-SELECT coalesce(sum(seconds), 0)::HUGEINT
-FROM written JOIN (
-    SELECT pattern, list_sum({_ends}) - list_sum({_starts}) AS seconds
-    FROM (
-        SELECT pattern, list_sort(flatten(list(started_at))) AS starts, list_sort(flatten(list(ended_at))) AS ends
-        FROM shapes GROUP BY pattern
-    )
-) USING (pattern)
-"""  # noqa: S608 - our own names
-"""One row: the seconds, over all `written` lines, without at least one service."""

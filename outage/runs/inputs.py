@@ -16,7 +16,7 @@ from outage.held_ranges import HeldRange, lay_out_base
 from outage.intervals import IntervalSet, first, last, pattern_key
 from outage.runs import impact_sql
 from outage.runs.netting import Deduction
-from outage.runs.patterns import SHAPES, shape_rows
+from outage.runs.shapes import Shapes
 
 Footprint = Mapping[tuple[int, str], IntervalSet]
 
@@ -91,18 +91,21 @@ def extent_of(sets: Iterable[IntervalSet]) -> tuple[int, int]:
 class Layout:
     """What SQL has to know of the relations that were laid out.
 
-    `lost` and `claimed`: services by the number of their bundle, of measured losses and of claims; `shared`: what whole
-    groups of lines share; `any_held`: whether a failed element holds lines.
+    `lost` and `claimed`: services by the number of their bundle, of measured losses and of claims; `losses`: rows of
+    element, bundle, start and end; `shared`: what whole groups of lines share, and `shapes` its patterns; `any_held`:
+    whether a failed element holds lines.
     """
 
     lost: Mapping[int, Sequence[str]]
     claimed: Mapping[int, Sequence[str]]
+    losses: Sequence[tuple[int, int, int, int]]
     shared: impact_sql.Shared
+    shapes: Shapes
     any_held: bool
 
 
 def lay_out(workspace: Workspace, store: SnapshotStore, inputs: RunInputs) -> Layout:
-    """Give the workspace every relation that found_sql, impact_sql and evidence_sql read, but those they make.
+    """Give the workspace every relation that impact_sql and evidence_sql read, but those they make.
 
     Raises NotFoundError when a file is missing.
     """
@@ -112,11 +115,12 @@ def lay_out(workspace: Workspace, store: SnapshotStore, inputs: RunInputs) -> La
     # A line has measured losses or claims, never both, so that the two may bundle services each in their own way.
     claimed = dict(enumerate(alike(claimed_services), len(lost)))
     _lay_out_claim_bundles(workspace, claimed, claimed_services)
-    _lay_out_losses(workspace, lost, inputs.footprint)
+    losses = _lay_out_losses(workspace, lost, inputs.footprint)
     workspace.register_rows("impaired", _IMPAIRED, _spans(inputs.impaired))
     lay_out_base(workspace, store.source(inputs.base), inputs.ranges)
-    held = _lay_out_shared(workspace, inputs)
-    return Layout(lost, claimed, _shared(held, _lay_out_contract_days(workspace, inputs), inputs), bool(held))
+    held, shapes = _lay_out_shared(workspace, inputs)
+    shared = _shared(held, _lay_out_contract_days(workspace, inputs), inputs)
+    return Layout(lost, claimed, losses, shared, shapes, bool(held))
 
 
 def lay_out_presence(
@@ -173,7 +177,9 @@ def _lay_out_claim_bundles(
     workspace.register_rows("claim_bundles", _CLAIM_BUNDLES, parts)
 
 
-def _lay_out_losses(workspace: Workspace, bundles: Mapping[int, Sequence[str]], footprint: Footprint) -> None:
+def _lay_out_losses(
+    workspace: Workspace, bundles: Mapping[int, Sequence[str]], footprint: Footprint
+) -> list[tuple[int, int, int, int]]:
     numbers = {bundle[0]: number for number, bundle in bundles.items()}
     lost = [
         (element, numbers[service], start, end)
@@ -181,16 +187,18 @@ def _lay_out_losses(workspace: Workspace, bundles: Mapping[int, Sequence[str]], 
         if service in numbers
     ]
     workspace.register_rows("lost", _LOST, lost)
+    return lost
 
 
 def _spans(footprint: Footprint) -> list[tuple[int, str, int, int]]:
     return [(element, service, *span) for (element, service), out in footprint.items() for span in out]
 
 
-def _lay_out_shared(workspace: Workspace, inputs: RunInputs) -> dict[int, tuple[str, int, int]]:
-    """Register the patterns that lines share without being looked at one by one: of holding elements, and of areas.
+def _lay_out_shared(workspace: Workspace, inputs: RunInputs) -> tuple[dict[int, tuple[str, int, int]], Shapes]:
+    """Register what lines share without being looked at one by one: `held`, by holding elements, and `homes`, by areas.
 
-    Returns, per element that holds lines, its pattern, when it first lost a service and when it had all of them back.
+    Returns, per element that holds lines, its pattern, when it first lost a service and when it had all of them back;
+    and the patterns of both.
     """
     users = {element for (element,) in workspace.fetch_rows(impact_sql.USERS_OF)}
     held: dict[int, dict[str, IntervalSet]] = {}
@@ -201,10 +209,7 @@ def _lay_out_shared(workspace: Workspace, inputs: RunInputs) -> dict[int, tuple[
     workspace.register_rows("held", _HELD, ((holder, *extent) for holder, extent in extents.items()))
     workspace.register_rows("homes", _HOMES, ((area, *_extent(services)) for area, services in inputs.areas.items()))
     workspace.register_rows("home_cells", _HOME_CELLS, inputs.area_cells)
-    shapes = {pattern_key(services): services for services in (*held.values(), *inputs.areas.values())}
-    rows = ((key, *row) for key, services in shapes.items() for row in shape_rows(services))
-    workspace.register_rows("shared_patterns", SHAPES, rows)
-    return extents
+    return extents, Shapes.of_patterns([*held.values(), *inputs.areas.values()])
 
 
 def _extent(services: Mapping[str, IntervalSet]) -> tuple[str, int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import Any
 
@@ -31,20 +32,22 @@ def _write_run(store: SnapshotStore, inputs: RunInputs, *, sorts: bool) -> Writt
         finding = Finding(workspace, store, inputs, lay_out(workspace, store, inputs))
         if inputs.deductions:
             return _write_net(workspace, store, inputs, finding)
-        with writing_run(workspace, store, alike=not finding.by_line) as run:
-            for ids in finding.ranges:
-                finding.forget()
-                relation, moves = finding.find(ids)
-                run.write(relation, ids, in_order=sorts or moves)
+        expected = store.rows(inputs.base) if finding.by_line else 0
+        with (
+            writing_run(workspace, store, expected=expected, alike=not finding.by_line) as run,
+            contextlib.closing(finding.in_turn()) as ranges,
+        ):
+            for one in ranges:
+                run.write(one.relation, one.ids, in_order=sorts or one.moves, shapes=one.shapes)
             return run.finish()
 
 
 def _write_net(workspace: Workspace, store: SnapshotStore, inputs: RunInputs, finding: Finding) -> Written:
     """Find all lines first: what other runs counted is taken from them together."""
-    for ids in finding.ranges:
-        finding.find(ids)
+    finding.find_all()
     deducted = deduct(workspace, store, inputs.deductions)
-    with writing_run(workspace, store, alike=not finding.by_line, with_gross=True) as run:
+    expected = store.rows(inputs.base) if finding.by_line else 0
+    with writing_run(workspace, store, expected=expected, alike=not finding.by_line, with_gross=True) as run:
         for ids in finding.ranges:
             run.write("net", ids, in_order=True)
         return _with_deducted(workspace, store, run.finish(), deducted)

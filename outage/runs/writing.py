@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,13 +15,15 @@ from foundation.snapshots import SnapshotStore, SnapshotWriter, Workspace, Writt
 from outage import evidence_sql
 from outage.runs import impact_sql
 from outage.runs.finding import ALL, Ids
+from outage.runs.flat import Integers, Words
+from outage.runs.kept import KeptPatterns
+from outage.runs.shapes import SCHEMA, Shapes, distinct_names, name_array, names_of
 
 _LINE_GROUP = 61_440
 _PATTERN_GROUP = 20_480
 """Fewer than is usual, for a page that looks one line up, and its pattern, and has to decode a whole group."""
 _DISTINCT = ("line_id", "account_id", "sighting_age")
 _DISTINCT_SHAPES = ("pattern", "started_at", "ended_at")
-_COUNTED = ["pattern", "gross_pattern", "evidence"]
 _BITS_PER_MB, _MOST_BITS = 1_000_000, 1_000_000_000
 """Accounts are counted by a bit each, if two threads then take a quarter of the memory; DuckDB takes no more bits."""
 
@@ -42,11 +45,15 @@ class Written:
 class _Tally:
     """What was written so far."""
 
-    lines: int = 0
     patterns: int = 0
     user_seconds: int = 0
     services: dict[str, dict[str, int]] = field(default_factory=dict)
-    evidence: dict[str, int] = field(default_factory=dict)
+    evidence: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def lines(self) -> int:
+        """How many lines."""
+        return self.evidence.total()
 
     def add_service(self, name: str, lines: int, seconds: int) -> None:
         """Take up lines that lost a service, and for how long together."""
@@ -57,24 +64,22 @@ class _Tally:
 
 @contextlib.contextmanager
 def writing_run(
-    workspace: Workspace, store: SnapshotStore, *, alike: bool, with_gross: bool = False
+    workspace: Workspace, store: SnapshotStore, *, expected: int, alike: bool, with_gross: bool = False
 ) -> Iterator[RunWriter]:
     """A run to be written from `gross`, or a relation like it; nothing of it is kept unless finished.
 
-    `alike`: whether most lines share their patterns; `with_gross`: whether other runs were taken from this one.
+    `expected`: about how many lines there may be, `alike`: whether most of them share their patterns; `with_gross`:
+    whether other runs were taken from this one.
     """
     workspace.execute("SET arrow_lossless_conversion = true")
-    workspace.execute(impact_sql.KEPT)
     lines_schema = workspace.schema_of(impact_sql.lines_sql("gross"), ALL)
-    shapes_schema = workspace.schema_of("FROM shapes")
     distinct = _DISTINCT if alike else (*_DISTINCT, "pattern", "gross_pattern")
+    kept = KeptPatterns(workspace, expected=expected, memory_mb=store.memory_mb)
     with (
         store.writing("impact_lines", lines_schema, row_group=_LINE_GROUP, distinct=distinct) as lines,
-        store.writing(
-            "impact_patterns", shapes_schema, row_group=_PATTERN_GROUP, distinct=_DISTINCT_SHAPES
-        ) as patterns,
+        store.writing("impact_patterns", SCHEMA, row_group=_PATTERN_GROUP, distinct=_DISTINCT_SHAPES) as patterns,
     ):
-        yield RunWriter(workspace, store, lines, patterns, with_gross=with_gross)
+        yield RunWriter(workspace, store, lines, patterns, kept, with_gross=with_gross)
 
 
 class RunWriter:
@@ -86,6 +91,7 @@ class RunWriter:
         store: SnapshotStore,
         lines: SnapshotWriter,
         patterns: SnapshotWriter,
+        kept: KeptPatterns,
         *,
         with_gross: bool,
     ) -> None:
@@ -93,37 +99,37 @@ class RunWriter:
         self._store = store
         self._lines = lines
         self._patterns = patterns
+        self._kept = kept
         self._with_gross = with_gross
         self._tally = _Tally()
         self._last = pa.array([], pa.int64())
 
-    def write(self, relation: str, ids: Ids, *, in_order: bool) -> None:
+    def write(self, relation: str, ids: Ids, *, in_order: bool, shapes: Shapes | None = None) -> None:
         """Write the lines of a range, sorted if `in_order` is wanted, and the patterns that only they have so far.
 
-        Ranges must come in order. Raises LinesMovedError when a line comes after one with a higher id, or twice.
+        `shapes`: all their patterns, and maybe others; None for those in the table `shapes` of the workspace. Ranges
+        must come in order. Raises LinesMovedError when a line comes after one with a higher id, or twice.
         """
-        counted = [batch.select(_COUNTED) for batch in self._batches(relation, ids, in_order=in_order)]
-        lines = sum(batch.num_rows for batch in counted)
-        if not lines:
+        own, gross = self._write_lines(relation, ids, in_order=in_order)
+        if not own.size:
             return
-        self._tally.lines += lines
-        workspace = self._workspace
-        workspace.register_arrow("written", pa.Table.from_batches(counted))
-        sharing = self._count()
-        fresh: list[pa.RecordBatch] = []
-        for batch in workspace.fetch_batches(impact_sql.fresh_sql(with_gross=self._with_gross), size=_PATTERN_GROUP):
+        names, lines = distinct_names(own)
+        if gross.size:
+            gross, _ = distinct_names(names, gross)
+        if shapes is None:
+            shapes = self._stored_shapes(gross if gross.size else names)
+        self._count(shapes, names, lines)
+        rows, patterns = self._kept.take_new(shapes, shapes.places_of(gross if gross.size else names))
+        self._tally.patterns += patterns
+        for batch in rows.to_batches(_PATTERN_GROUP):
             self._patterns.write(batch)
-            fresh.append(batch.select(["pattern"]))
-        if fresh:
-            workspace.register_arrow("fresh", pa.Table.from_batches(fresh))
-            # Counted before others' time was taken, a pattern may have more groups of services than are left.
-            keep = impact_sql.keep_sql(once=sharing == 1 and not self._with_gross)
-            ((patterns,),) = workspace.fetch_rows(keep)
-            self._tally.patterns += patterns
 
     def finish(self) -> Written:
         """Make both files visible; the last call."""
         tally = self._tally
+        for batch in self._kept.left(size=_PATTERN_GROUP):
+            self._patterns.write(batch)
+        tally.patterns += self._kept.count_left()
         lines, patterns = self._lines.finish(), self._patterns.finish()
         source = self._store.source(lines.id)
         ((contradicted,),) = self._workspace.fetch_rows(evidence_sql.CONTRADICTED)
@@ -136,6 +142,17 @@ class RunWriter:
             "evidence": dict(sorted(tally.evidence.items())),
         }
         return Written(lines, patterns, {**counts, "contradicted": contradicted} if contradicted else counts)
+
+    def _write_lines(self, relation: str, ids: Ids, *, in_order: bool) -> tuple[Words, Words]:
+        """The names of the lines' patterns, and of what they were before others' time was taken where that differs."""
+        own, gross = [], []
+        for batch in self._batches(relation, ids, in_order=in_order):
+            own.append(batch.column("pattern"))
+            if self._with_gross:
+                gross.append(batch.column("gross_pattern").drop_null())
+            for told in pc.value_counts(batch.column("evidence")).to_pylist():
+                self._tally.evidence[told["values"]] += told["counts"]
+        return names_of(pa.chunked_array(own, pa.uuid())), names_of(pa.chunked_array(gross, pa.uuid()))
 
     def _batches(self, relation: str, ids: Ids, *, in_order: bool) -> Iterator[pa.RecordBatch]:
         workspace = self._workspace
@@ -155,19 +172,16 @@ class RunWriter:
             raise LinesMovedError
         self._last = ids[-1:]
 
-    def _count(self) -> int:
-        """Add what `written` says; returns by how many groups of services that share their intervals it was counted."""
-        workspace, tally = self._workspace, self._tally
-        for evidence, lines in workspace.fetch_rows(impact_sql.EVIDENCE):
-            tally.evidence[evidence] = tally.evidence.get(evidence, 0) + lines
-        sharing = workspace.fetch_rows(impact_sql.SERVICES)
-        for names, lines, seconds in sharing:
-            for name in names:
-                tally.add_service(name, int(lines), int(seconds))
-        # A pattern may have several interval sets, and a second in two of them is one second without service.
-        whole = sharing if len(sharing) == 1 else workspace.fetch_rows(impact_sql.USER_SECONDS)
-        tally.user_seconds += sum(int(seconds) for *_, seconds in whole)
-        return len(sharing)
+    def _stored_shapes(self, names: Words) -> Shapes:
+        self._workspace.register_arrow("wanted", pa.table({"pattern": name_array(names)}))
+        return Shapes.of_table(self._workspace.fetch_table(impact_sql.SHAPES_OF).cast(SCHEMA))
+
+    def _count(self, shapes: Shapes, names: Words, lines: Integers) -> None:
+        by_services, seconds = shapes.counted(shapes.places_of(names), lines)
+        for services, lost, lost_seconds in by_services:
+            for name in services:
+                self._tally.add_service(name, lost, lost_seconds)
+        self._tally.user_seconds += seconds
 
     def _accounts(self, lines: str) -> int:
         if not self._tally.lines:

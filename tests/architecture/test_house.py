@@ -32,6 +32,7 @@ ADAPTERS = {
     "smpplib": ("notify/channels/smpp_bind.py",),
     "procrastinate": ("notify/scale.py",),
     "duckdb": ("foundation/snapshots.py",),
+    "numpy": tuple(f"outage/runs/{room}.py" for room in ("flat", "found", "kept", "seen", "shapes", "stays")),
     "apscheduler": ("foundation/schedule.py",),
     "argon2": ("foundation/access.py",),
     "alembic": ("foundation/migrate.py", "migrations/"),

@@ -20,6 +20,7 @@ from foundation.snapshots import SnapshotStore, WrittenFile, catalogue
 from outage.base.mirror import SCHEMA as MIRROR
 from outage.models import ImpactRun
 from outage.network.inventory import raise_version
+from outage.presence.sql import DAY_SECONDS
 from outage.runs.inputs import RunInputs, extent_of
 from outage.runs.measuring import write_run
 from tests import impact_worlds as worlds
@@ -255,16 +256,27 @@ HOLD = 6 * 3600
 STARTED = worlds.seconds(0)
 
 
-def write_sightings(store: SnapshotStore, lines: int) -> str:
-    """Ten sightings of each line on one of twice as many cells as fail, from the hold before to a day after."""
+def write_sightings(store: SnapshotStore, lines: int) -> tuple[str, ...]:
+    """Ten sightings of each line on one of twice as many cells as fail, from the hold before to a day after.
+
+    A part per UTC day, each in the order of lines and moments, as an import writes them.
+    """
     query = f"""
         SELECT i // {SIGHTINGS_PER_LINE} + 1 AS line_id,
             {_FIRST_CELL} + (hash(i) % {2 * CELLS})::BIGINT AS element_id,
             {STARTED - HOLD} + (hash(i + 7) % {HOLD + 86_400})::BIGINT AS seen_at
         FROM range({lines * SIGHTINGS_PER_LINE}) t(i)
     """
+    first_day, last_day = ((STARTED + shift) // DAY_SECONDS for shift in (-HOLD, 86_400 - 1))
     with store.connect() as workspace:
-        return store.write_query(workspace, "presence", query).id
+        return tuple(
+            store.write_query(
+                workspace,
+                "presence",
+                f"FROM ({query}) WHERE seen_at // {DAY_SECONDS} = {day} ORDER BY line_id, seen_at, element_id",
+            ).id
+            for day in range(first_day, last_day + 1)
+        )
 
 
 def storm() -> dict[tuple[int, str], tuple[tuple[int, int], ...]]:
@@ -276,11 +288,11 @@ def storm() -> dict[tuple[int, str], tuple[tuple[int, int], ...]]:
     }
 
 
-def storm_inputs(base: str, sightings: str) -> RunInputs:
+def storm_inputs(base: str, sightings: tuple[str, ...]) -> RunInputs:
     """The storm over a mirror and its sightings."""
     footprint = storm()
     first, last = extent_of(footprint.values())
-    return RunInputs(base=base, footprint=footprint, hold_seconds=HOLD, extent=(first, last), sightings=(sightings,))
+    return RunInputs(base=base, footprint=footprint, hold_seconds=HOLD, extent=(first, last), sightings=sightings)
 
 
 def hlr_inputs(base: str) -> RunInputs:

@@ -39,8 +39,8 @@ def test_time_per_line_and_memory_as_the_base_grows(benchmark: Any, tmp_path: Pa
 def _run_alone(directory: Path, lines: int, kind: str) -> dict[str, Any]:
     store = SnapshotStore(directory)
     base = data.write_mirror(store, lines)
-    sightings = data.write_sightings(store, lines) if kind == "storm" else ""
-    command = [sys.executable, "-m", "tests.benchmarks.test_growth", str(directory), base, sightings]
+    sightings = data.write_sightings(store, lines) if kind == "storm" else ()
+    command = [sys.executable, "-m", "tests.benchmarks.test_growth", str(directory), base, *sightings]
     done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=True)
     for file in directory.glob("*.parquet"):
         file.unlink()
@@ -49,7 +49,7 @@ def _run_alone(directory: Path, lines: int, kind: str) -> dict[str, Any]:
     return answer
 
 
-def _measure(directory: str, base: str, sightings: str) -> None:
+def _measure(directory: str, base: str, *sightings: str) -> None:
     budget = read_settings({"OUTAGE_DATA": directory, "OUTAGE_MEMORY_MB": str(_MEMORY_MB)}).bulk_memory_mb
     store = SnapshotStore(Path(directory), memory_mb=budget)
     inputs = data.storm_inputs(base, sightings) if sightings else data.hlr_inputs(base)

@@ -83,16 +83,16 @@ def _values() -> str:
     return ", ".join(str(row) for row in _lost())
 
 
-def _in_duckdb(store: SnapshotStore, sightings: str) -> data.Cost:
+def _in_duckdb(store: SnapshotStore, sightings: tuple[str, ...]) -> data.Cost:
     target = store.directory / "rival.parquet"
     with store.connect() as workspace:
-        workspace.execute(f"CREATE VIEW sightings AS FROM {store.source(sightings)}")
+        workspace.execute(f"CREATE VIEW sightings AS FROM {store.source(*sightings)}")
         workspace.execute(f"CREATE TABLE lost AS FROM (VALUES {_values()}) v(element_id, started_at, ended_at)")
         statement = f"COPY ({_BY_HAND}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
         return data.cost_of(lambda: workspace.execute(statement))
 
 
-def _copy_in(database: Database, store: SnapshotStore, sightings: str) -> None:
+def _copy_in(database: Database, store: SnapshotStore, sightings: tuple[str, ...]) -> None:
     with database.transaction() as session:
         connection = session.connection()
         for table in ("sightings (line_id, element_id, seen_at)", "lost (element_id, started_at, ended_at)"):
@@ -104,7 +104,7 @@ def _copy_in(database: Database, store: SnapshotStore, sightings: str) -> None:
                 copy.write_row(row)
         path = store.directory / "sightings.csv"
         with store.connect() as workspace:
-            workspace.execute(f"COPY (FROM {store.source(sightings)}) TO '{path}' (FORMAT csv, HEADER false)")
+            workspace.execute(f"COPY (FROM {store.source(*sightings)}) TO '{path}' (FORMAT csv, HEADER false)")
         copy_in = "COPY sightings FROM STDIN (FORMAT csv)"
         with driver.cursor() as cursor, cursor.copy(copy_in) as copy, path.open("rb") as file:
             while block := file.read(1 << 20):
@@ -120,13 +120,13 @@ def _in_postgresql(database: Database) -> data.Cost:
         return data.cost_of(lambda: connection.execute(query).all())
 
 
-def _in_polars(store: SnapshotStore, sightings: str) -> data.Cost:
+def _in_polars(store: SnapshotStore, sightings: tuple[str, ...]) -> data.Cost:
     polars: Any = importlib.import_module("polars")
     lost = polars.DataFrame(_lost(), schema=["element_id", "started_at", "ended_at"], orient="row").lazy()
     column = polars.col
 
     def run() -> None:
-        stays = polars.scan_parquet(store.path(sightings)).sort("line_id", "seen_at")
+        stays = polars.scan_parquet([store.path(part) for part in sightings]).sort("line_id", "seen_at")
         stays = stays.with_columns(next_at=column("seen_at").shift(-1).over("line_id"))
         cut = stays.join(lost, on="element_id").filter(
             (column("seen_at") >= column("started_at") - data.HOLD)

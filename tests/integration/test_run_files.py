@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from fractions import Fraction
 from types import SimpleNamespace
@@ -63,6 +64,7 @@ def test_lines_looked_at_in_many_ranges_lose_what_they_lose_in_one(
         inputs = gather(session, incident, base, whole[0].as_of, hold_hours=6, home_area_share=Fraction(1)).inputs
     monkeypatch.setattr(finding, "_SIGHTINGS_PER_MB", Fraction(1, 64))
     monkeypatch.setattr(finding, "_JOINED_LINES_PER_MB", Fraction(1, 64))
+    monkeypatch.setattr(finding, "_SIGHTINGS_AT_ONCE", 1)
     again = measuring.write_run(store, inputs)
     ids = SimpleNamespace(lines_snapshot=again.lines.id, patterns_snapshot=again.patterns.id)
     assert len(_told(store, whole[0])) > len(_LINES) // 2
@@ -70,6 +72,19 @@ def test_lines_looked_at_in_many_ranges_lose_what_they_lose_in_one(
     assert patterns_of(store, ids) == patterns_of(store, whole[0])  # type: ignore[arg-type]
     assert again.counts == whole[0].counts
     assert again.patterns.rows == store.count_rows(whole[0].patterns_snapshot)
+
+
+def _as_last_release(database: Database, store: SnapshotStore) -> None:
+    """Give all runs the files that the last release would have written: the same, with other names of patterns."""
+    with database.transaction() as session, store.connect() as workspace:
+        for run in session.scalars(select(ImpactRun)):
+            names = ", ".join(f"md5({name}::VARCHAR)::UUID AS {name}" for name in ("pattern", "gross_pattern"))
+            lines = f"SELECT * REPLACE ({names}) FROM {store.source(run.lines_snapshot)} ORDER BY line_id"
+            shapes = (
+                f"SELECT * REPLACE (md5(pattern::VARCHAR)::UUID AS pattern) FROM {store.source(run.patterns_snapshot)}"
+            )
+            run.lines_snapshot = catalogue(session, store.write_query(workspace, "impact_lines", lines))
+            run.patterns_snapshot = catalogue(session, store.write_query(workspace, "impact_patterns", shapes))
 
 
 def _as_before(database: Database, store: SnapshotStore) -> None:
@@ -90,15 +105,16 @@ def _as_before(database: Database, store: SnapshotStore) -> None:
                 run.patterns_snapshot = catalogue(session, store.write_query(workspace, "impact_patterns", spans))
 
 
+@pytest.mark.parametrize("age_files", [_as_before, _as_last_release])
 def test_runs_of_an_earlier_release_are_read_compared_and_taken_away_like_todays(
-    database: Database, store: SnapshotStore
+    database: Database, store: SnapshotStore, age_files: Callable[[Database, SnapshotStore], None]
 ) -> None:
     _fill(database, store)
     today = measure_impact(database, store, _FIRST, actor="nora").run
     told, patterns = _told(store, today), sorted(patterns_of(store, today).values(), key=str)
     later = measure_impact(database, store, _SECOND, actor="nora").run
     left = _told(store, later)
-    _as_before(database, store)
+    age_files(database, store)
     with database.reading() as session:
         old = session.get_one(ImpactRun, today.id)
     assert sorted(patterns_of(store, old).values(), key=str) == patterns

@@ -1,0 +1,88 @@
+"""Which patterns a run has written, so that each is written once, in memory that does not grow with their number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from foundation.snapshots import Workspace
+from outage.runs.flat import Flags, Integers, Words
+from outage.runs.shapes import Shapes, name_array
+
+_PROBES = 4
+_BITS_PER_PATTERN = 8
+_LEAST_BITS, _BITS_PER_MB = 2**16, 2**20
+"""An eighth of the memory at most."""
+
+_TABLES = (
+    "CREATE TEMP TABLE kept (pattern UUID)",
+    "CREATE TEMP TABLE doubtful "
+    "(turn BIGINT, pattern UUID, services VARCHAR[], started_at BIGINT[], ended_at BIGINT[])",
+)
+_KEEP = "INSERT INTO kept FROM certain"
+_DOUBT = "INSERT INTO doubtful SELECT {turn}, pattern, services, started_at, ended_at FROM uncertain"
+# All rows of a pattern are taken from one range: another may have other services together in a row.
+_LEFT = """
+SELECT pattern, services, started_at, ended_at FROM doubtful ANTI JOIN kept USING (pattern)
+QUALIFY turn = min(turn) OVER (PARTITION BY pattern)
+"""
+_LEFT_PATTERNS = "SELECT count(DISTINCT pattern) FROM doubtful ANTI JOIN kept USING (pattern)"
+
+
+class KeptPatterns:
+    """The patterns that were written: bits that say of most new ones at once that they are new (a Bloom filter).
+
+    What they cannot say that of, because it was written before or shares its bits with what was, waits to the end, and
+    is then compared by whole names, in a workspace that may spill.
+    """
+
+    def __init__(self, workspace: Workspace, *, expected: int, memory_mb: int) -> None:
+        """`expected`: about how many patterns there may be; with more of them more wait."""
+        wanted = min(max(expected * _BITS_PER_PATTERN, _LEAST_BITS), memory_mb * _BITS_PER_MB)
+        self._bits = np.zeros(2 ** (int(wanted).bit_length() - 4), np.uint8)
+        self._workspace = workspace
+        self._turn = 0
+        self._any_doubtful = False
+        for statement in _TABLES:
+            workspace.execute(statement)
+
+    def take_new(self, shapes: Shapes, places: Integers) -> tuple[pa.Table, int]:
+        """The rows of those patterns, of these in some places, that are certainly new, and how many patterns that are.
+
+        The others come out of `left`.
+        """
+        self._turn += 1
+        new = self._add(shapes.names[:, places])
+        if not new.all():
+            self._any_doubtful = True
+            self._workspace.register_arrow("uncertain", shapes.rows(places[~new]))
+            self._workspace.execute(_DOUBT.format(turn=self._turn))
+        certain = places[new]
+        self._workspace.register_arrow("certain", pa.table({"pattern": name_array(shapes.names[:, certain])}))
+        self._workspace.execute(_KEEP)
+        return shapes.rows(certain), len(certain)
+
+    def left(self, *, size: int) -> Iterator[pa.RecordBatch]:
+        """The rows of those that waited and were not written, in batches of about `size`."""
+        if self._any_doubtful:
+            yield from self._workspace.fetch_batches(_LEFT, size=size)
+
+    def count_left(self) -> int:
+        """How many patterns `left` has."""
+        if not self._any_doubtful:
+            return 0
+        ((patterns,),) = self._workspace.fetch_rows(_LEFT_PATTERNS)
+        return int(patterns)
+
+    def _add(self, names: Words) -> Flags:
+        """Set the bits of names that are all different; which of them were certainly not in it."""
+        new = np.zeros(names.shape[1], np.bool_)
+        steps = (names[0] + np.uint64(probe) * names[1] for probe in range(_PROBES))
+        probes = [step & np.uint64(8 * len(self._bits) - 1) for step in steps]
+        for bits in probes:
+            new |= (self._bits[bits >> np.uint64(3)] >> (bits & np.uint64(7)).astype(np.uint8)) & 1 == 0
+        for bits in probes:
+            np.bitwise_or.at(self._bits, bits >> np.uint64(3), np.uint8(1) << (bits & np.uint64(7)).astype(np.uint8))
+        return new
