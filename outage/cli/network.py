@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from foundation import clock
 from foundation.cli import App
 from foundation.errors import InputError
 from outage.incidents.timeline import shown
@@ -20,6 +21,7 @@ from outage.network.importing import NetworkResult
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 _SHOWN = 15
+_INSTANTS = ("valid_from", "valid_to")
 
 
 @click.command()
@@ -182,11 +184,13 @@ def _print_points(app: App, points: Sequence[SinglePoint], as_json: bool) -> Non
 def _told(row: Change) -> str:
     before, after = row.before or {}, row.after or {}
     unlike = [name for name in after if row.before is not None and before.get(name) != after[name]]
-    said = "; ".join(f"{name}: {_value(before.get(name))} -> {_value(after[name])}" for name in unlike)
+    said = "; ".join(f"{name}: {_value(name, before.get(name))} -> {_value(name, after[name])}" for name in unlike)
     return f"{row.change} {row.subject} {row.ref}{': ' if said else ''}{said}"
 
 
-def _value(value: Any) -> str:
+def _value(name: str, value: Any) -> str:
+    if name in _INSTANTS and value is not None:
+        return shown(clock.from_unix(value)) or ""
     return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
 
 

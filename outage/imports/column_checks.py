@@ -111,9 +111,12 @@ def coordinate(limit: int) -> Check:
     def check(raw: str) -> float:
         accepted = f"degrees from -{limit} to {limit}, such as 51.5"
         try:
-            degrees = float(raw)
+            # Python alone takes 5_1 for a number, and digits of other scripts.
+            degrees = float(raw) if raw.isascii() and "_" not in raw else None
         except ValueError:
-            raise InputError("not a number", accepted=accepted) from None
+            degrees = None
+        if degrees is None:
+            raise InputError("not a number", accepted=accepted)
         if not math.isfinite(degrees) or abs(degrees) > limit:
             raise InputError("off the globe", accepted=accepted)
         return degrees

@@ -7,7 +7,7 @@ import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from io import TextIOWrapper
+from io import BufferedReader, FileIO, TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -17,9 +17,13 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from foundation.errors import InputError
+from outage.imports.other_files import how_to_read, where_not_utf8
 
 BLOCK_LINES = 20_000
 _LONGEST_LINE = 100_000
+_TOO_LONG = f"a line of more than {_LONGEST_LINE} characters"
+_MOST_BYTES = 4
+"""How many bytes a character of UTF-8 may have."""
 # A quoted field that stands alone between commas or line ends, with neither a quote nor a line end inside it.
 _PLAIN_QUOTED = re.compile(r'(?:(?<=[,\n])|\A)"[^"\r\n]*"(?=[,\r\n]|\Z)')
 
@@ -41,6 +45,25 @@ class Block:
         return len(self.lines) + len(self.misfits)
 
 
+class _LineTooLongError(Exception):
+    """More bytes without a line end than any accepted line has."""
+
+
+class _BoundedLines(BufferedReader):
+    """The bytes of a file, refused before a line without an end fills the memory."""
+
+    _since_end = 0
+
+    def read1(self, size: int = -1, /) -> bytes:
+        """Some bytes; raises _LineTooLongError once no line of the accepted length could hold them."""
+        found = super().read1(size)
+        end = max(found.rfind(b"\n"), found.rfind(b"\r"))
+        self._since_end = len(found) - end - 1 if end >= 0 else self._since_end + len(found)
+        if self._since_end > _LONGEST_LINE * _MOST_BYTES:
+            raise _LineTooLongError
+        return found
+
+
 class CsvBlocks:
     """One CSV file in UTF-8, read once from its start; raises InputError, with the line, for what is no such file."""
 
@@ -51,7 +74,7 @@ class CsvBlocks:
 
     def __enter__(self) -> CsvBlocks:
         try:
-            self._binary = self._path.open("rb")
+            self._binary = _BoundedLines(FileIO(self._path))
         except OSError as error:
             raise InputError("cannot read this file", where=str(self._path), value=error.strerror) from None
         self._file = TextIOWrapper(self._binary, encoding="utf-8-sig", newline="")
@@ -83,13 +106,16 @@ class CsvBlocks:
         lines: list[str] = []
         try:
             lines.extend(islice(self._file, count))
-        except UnicodeDecodeError as error:
+        except UnicodeDecodeError:
+            line, value = where_not_utf8(self._path)
+            accepted = f"a CSV file in UTF-8{how_to_read(self._path)}"
             raise InputError(
-                "not a UTF-8 text file",
-                where=f"{self._path}, after line {self._line + len(lines)}",
-                value=error.object[error.start : error.start + 1].hex(),
-                accepted="a CSV file in UTF-8",
+                "not a UTF-8 text file", where=f"{self._path}, line {line}", value=value, accepted=accepted
             ) from None
+        except _LineTooLongError:
+            # All lines before it have been given out, for only then are further bytes asked for.
+            self._line += len(lines) + 1
+            self._refuse(csv.Error(_TOO_LONG))
         return lines
 
     def _careful_block(self, lines: list[str], width: int) -> Block:
@@ -127,11 +153,11 @@ class CsvBlocks:
                     return
             self._record_starts = False
             line = waiting.popleft()
+            self._line += 1
             if "\0" in line:
                 raise csv.Error("a NUL character")
             if len(line) > _LONGEST_LINE:
-                raise csv.Error(f"a line of more than {_LONGEST_LINE} characters")
-            self._line += 1
+                raise csv.Error(_TOO_LONG)
             yield line
 
     def _refuse(self, error: csv.Error) -> NoReturn:

@@ -18,6 +18,7 @@ from foundation.errors import InputError
 from outage.imports.column_checks import Check
 from outage.imports.column_shapes import Shape
 from outage.imports.csv_blocks import BLOCK_LINES, Block, CsvBlocks
+from outage.imports.other_files import has_text, other_separator
 
 BATCH_ROWS = BLOCK_LINES
 _REMEMBERED = 50_000
@@ -199,7 +200,8 @@ class CsvFile:
         header = [name.strip() for name in self._blocks.read_record()]
         where = f"{self.path}, line 1"
         if not any(header):
-            raise InputError("empty file", where=str(self.path), accepted="a CSV file in UTF-8 with a header line")
+            what, place = ("the first line is empty", where) if has_text(self.path) else ("empty file", str(self.path))
+            raise InputError(what, where=place, accepted="a CSV file in UTF-8 with a header line")
         doubled = sorted({name for name in header if name and header.count(name) > 1})
         if doubled:
             raise InputError("a column twice", where=where, value=doubled[0], accepted="each column once")
@@ -216,7 +218,7 @@ class CsvFile:
                     where=where,
                     value=self._map.get(column.name, column.name),
                     accepted=f"a header with {', '.join(one.name for one in self._columns if one.required)} "
-                    f"(or a column map); the columns found are {', '.join(header)}",
+                    f"(or a column map); the columns found are {', '.join(header)}{other_separator(header)}",
                 )
 
     def _matched(self, known: dict[str, Column], header: list[str], where: str) -> dict[str, Column]:

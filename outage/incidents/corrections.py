@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from foundation.errors import InputError, RefusedError
 from outage.incidents.incidents import check_not_frozen, check_text, settle_status
+from outage.incidents.outages import OutageStart, check_begun
 from outage.incidents.timeline import check_aware, lock_incidents, record_change, shown, state_of
 from outage.lifecycle import IncidentStatus
 from outage.models import Incident, Outage
@@ -54,6 +55,7 @@ def correct_outage(
     end = outage.ended_at if ended_at is None else check_aware(ended_at, "ended_at")
     if (start, end) == before:
         return None
+    check_begun(incident, [OutageStart(element, started_at=start, ended_at=end)])
     _check_span(session, outage, element, start, end)
     return _changed(
         session, incident, outage, _Change(element, service, "outage corrected", told, ((start, end),)), actor
@@ -109,6 +111,7 @@ def split_outage(
             value=f"{shown(back)} to {shown(gone)}",
             accepted=f"times in this order between {shown(outage.started_at)} and {shown(outage.ended_at) or 'now'}",
         )
+    check_begun(incident, [OutageStart(element, started_at=gone)])
     spans = ((outage.started_at, back), (gone, outage.ended_at))
     return _changed(session, incident, outage, _Change(element, service, "outage split", told, spans), actor)
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from foundation import clock
 from foundation.db import next_reference
 from foundation.errors import InputError, NotFoundError, RefusedError
-from outage.incidents.outages import OutageStart, add_rows, count_open, end_rows
+from outage.incidents.outages import OutageStart, add_rows, check_begun, count_open, end_rows
 from outage.incidents.timeline import (
     check_aware,
     check_not_future,
@@ -77,6 +77,8 @@ def open_incident(
             accepted="a billing incident with the list of the accounts that it touched",
         )
     now = clock.now()
+    if kind == IncidentKind.BILLING:
+        check_not_future(check_aware(started_at, "started_at"), "started_at")
     incident = Incident(
         title=check_text(title, "title", _LONGEST_TITLE),
         status=IncidentStatus.OPENED,
@@ -282,6 +284,7 @@ def change_status(
 
 
 def _add(session: Session, incident: Incident, outages: Sequence[OutageStart], actor: str) -> list[Outage]:
+    check_begun(incident, outages)
     rows = add_rows(session, incident, outages)
     if not rows:
         return rows

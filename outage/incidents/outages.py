@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from foundation.errors import InputError, RefusedError
-from outage.incidents.timeline import check_aware, shown
+from outage.incidents.timeline import check_aware, check_not_future, shown
 from outage.lifecycle import SERVICES, Degree
 from outage.models import Incident, NetworkElement, Outage
 from outage.network.inventory import ElementFacts, find_elements, get_elements
@@ -80,6 +80,16 @@ def count_open(session: Session, incident_id: int) -> tuple[int, int, datetime |
     )
     open_ones, all_of_them, latest = session.execute(statement).one()
     return open_ones, all_of_them, latest
+
+
+def check_begun(incident: Incident, outages: Sequence[OutageStart]) -> None:
+    """Refuse what people say of times that have not come, as by a slip in the year; planned work may lie ahead."""
+    if incident.planned:
+        return
+    for start in outages:
+        check_not_future(check_aware(start.started_at or incident.started_at, "started_at"), "started_at")
+        if start.ended_at is not None:
+            check_not_future(check_aware(start.ended_at, "ended_at"), "ended_at")
 
 
 def _rows(incident: Incident, start: OutageStart, element: ElementFacts) -> Iterator[Outage]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,7 @@ from foundation.bulk import Progress, insert_rows
 from foundation.db import Document
 from foundation.errors import InputError
 from outage.imports.column_checks import check_instant, check_services, coordinate, one_of, optional, text_of, word_of
-from outage.imports.importing import Batch, Column, CsvFile, ImportResult, Refusal, Rejects
+from outage.imports.importing import Column, CsvFile, ImportResult, Rejects
 from outage.imports.staging import doubles, index_staged, reject_lines, staged, staging_table, table_of
 from outage.models import Dependency, NetworkElement
 from outage.network.diff import (
@@ -42,6 +42,7 @@ from outage.network.history import (
     list_changes,
 )
 from outage.network.inventory import find_cycle, lock_version, raise_version
+from outage.network.rows import Named, checked_dependencies, checked_elements
 
 ELEMENT_COLUMNS = (
     Column("ref", text_of(128), distinct=True),
@@ -205,11 +206,13 @@ def _import_elements(job: _Job) -> NetworkResult:
         staged(connection, table),
     ):
         names = file.present
-        named = _Named()
-        batches = named.watch(_checked_elements(file.batches(rejects, job.progress)), "ref")
+        named = Named()
+        batches = named.watch(checked_elements(file.batches(rejects, job.progress)), "ref")
         insert_rows(connection, table, ["line", *names], (batch.rows(names) for batch in batches))
         unread = rejects.rows - named.rejected
         kept.update(ref for (ref,) in named.keys)
+        if job.full:
+            _check_not_empty(connection, NetworkElement, file)
         index_staged(connection, table, "ref")
         reject_lines(connection, table, rejects, "ref", doubles(table, ["ref"], "ref"))
         if "valid_to" in names:
@@ -221,45 +224,15 @@ def _import_elements(job: _Job) -> NetworkResult:
     return _result(job, file, rejects, ELEMENT, gone=gone, held=held, unread=unread)
 
 
-class _Named:
-    """What the rejected rows of a file are about, as far as they say it."""
-
-    def __init__(self) -> None:
-        self.keys: set[tuple[str, ...]] = set()
-        self.rejected = 0
-
-    def watch(self, batches: Iterable[Batch], *names: str) -> Iterator[Batch]:
-        """Pass the batches on, remembering of each rejected row the values of these columns."""
-        for batch in batches:
-            yield batch
-            for position in batch.faults:
-                key = tuple(batch.values[name][position] for name in names)
-                if not any(type(value) is Refusal for value in key):
-                    self.keys.add(key)
-                    self.rejected += 1
-
-
-def _checked_elements(batches: Iterable[Batch]) -> Iterator[Batch]:
-    for batch in _checked_validity(batches):
-        # A column the file lacks says nothing, for any row.
-        absent = [None] * len(batch.lines)
-        latitudes, longitudes = (batch.values.get(name, absent) for name in ("latitude", "longitude"))
-        for position in list(batch.good()):
-            if (latitudes[position] is None) != (longitudes[position] is None):
-                reason = "a latitude without a longitude or the other way; accepted: both or neither"
-                batch.refuse(position, "latitude", latitudes[position], reason)
-        yield batch
-
-
-def _checked_validity(batches: Iterable[Batch]) -> Iterator[Batch]:
-    for batch in batches:
-        absent = [None] * len(batch.lines)
-        starts, ends = (batch.values.get(name, absent) for name in ("valid_from", "valid_to"))
-        for position in list(batch.good()):
-            start, end = starts[position], ends[position]
-            if start is not None and end is not None and end <= start:
-                batch.refuse(position, "valid_to", end, "valid_to is not after valid_from; accepted: a later time")
-        yield batch
+def _check_not_empty(connection: Connection, model: type[NetworkElement | Dependency], file: CsvFile) -> None:
+    """Refuse to retire everything for an export that gave nothing but its header."""
+    if file.read or not has_rows(connection, model):
+        return
+    raise InputError(
+        "no rows: a full import of it would retire everything",
+        where=str(file.path),
+        accepted="the whole network; what is to go one by one is retired by its own row",
+    )
 
 
 def _import_dependencies(job: _Job) -> NetworkResult:
@@ -270,12 +243,14 @@ def _import_dependencies(job: _Job) -> NetworkResult:
         Rejects(job.path, job.reject_dir) as rejects,
         staged(connection, table),
     ):
-        named = _Named()
-        batches = named.watch(_checked_dependencies(file.batches(rejects, job.progress)), "element", "group")
+        named = Named()
+        batches = named.watch(checked_dependencies(file.batches(rejects, job.progress)), "element", "group")
         names = [*dict.fromkeys([*file.present, "group"])]
         insert_rows(connection, table, ["line", *names], (batch.rows(names) for batch in batches))
         unread = rejects.rows - named.rejected
         broken = {(element, group) for element, group in named.keys}
+        if job.full:
+            _check_not_empty(connection, Dependency, file)
         index_staged(connection, table, "element", "member")
         reject_lines(connection, table, rejects, "member", doubles(table, ["element", "group", "member"], "dependency"))
         _reject_unknown(connection, table, rejects, broken)
@@ -286,22 +261,6 @@ def _import_dependencies(job: _Job) -> NetworkResult:
         says = FileSays(file.present, job.full, since)
         gone = apply_dependencies(connection, table, says, None if unread else broken, job.stamp)
     return _result(job, file, rejects, DEPENDENCY, gone=gone, unread=unread)
-
-
-def _checked_dependencies(batches: Iterable[Batch]) -> Iterator[Batch]:
-    for batch in _checked_validity(batches):
-        elements, members = batch.values["element"], batch.values["member"]
-        named = batch.values.get("group", [None] * len(batch.lines))
-        # A plain dependency is a group of one; its member names it.
-        groups = [group or member for group, member in zip(named, members, strict=True)]
-        batch.values["group"] = groups
-        for position in list(batch.good()):
-            if elements[position] == members[position]:
-                reason = "an element that depends on itself; accepted: another element"
-                batch.refuse(position, "member", members[position], reason)
-            elif len(groups[position]) > 64:
-                batch.refuse(position, "group", "", "empty, and the member's ref is too long to name the group")
-        yield batch
 
 
 def _reject_unknown(connection: Connection, table: Table, rejects: Rejects, broken: set[tuple[str, str]]) -> None:

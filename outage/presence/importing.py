@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from foundation import clock
 from foundation.bulk import Progress
 from foundation.errors import InputError
 from foundation.snapshots import SnapshotStore, Workspace, WrittenFile
@@ -25,6 +26,8 @@ from outage.msisdn import check_msisdn
 from outage.presence import sql as presence_sql
 
 _BATCH = 65_536
+_CLOCKS_DIFFER = 86_400
+"""How many seconds ahead of ours the clock of who saw a line may be."""
 _CELLS = pa.schema([("element_id", pa.int64()), ("ref", pa.string())])
 _UNKNOWN_LINE = "unknown line; accepted: one in the customer base"
 _UNKNOWN_CELL = "unknown network element; accepted: a ref from the inventory"
@@ -89,14 +92,17 @@ def read_presence(
     one CSV. Raises InputError for a file that is not what it should be; nothing is written then.
     """
     source = _ParquetSource if file.suffix.lower() == ".parquet" else _CsvSource
+    latest = clock.to_unix(clock.now()) + _CLOCKS_DIFFER
     with source(file, form, rejects, column_map or {}, progress) as rows, store.connect() as workspace:
         cells = _lay_out_known(workspace, session, store)
         schema = pa.schema(
             [("line", pa.int64()), ("msisdn", pa.string()), ("cell", pa.string())]
             + [(name, pa.string() if is_text else pa.int64()) for name, is_text in rows.times.items()]
         )
-        read_once(workspace, "file", schema, rows.batches(schema), presence_sql.staged_sql(rows.times))
-        workspace.register_rows("mended", form.schema, _look_at_faulty(workspace, form, cells, rejects))
+        read_once(workspace, "file", schema, rows.batches(schema), presence_sql.staged_sql(rows.times, latest))
+        workspace.register_rows(
+            "mended", form.schema, _look_at_faulty(workspace, form, cells, latest, rejects, rows.times)
+        )
         workspace.execute(presence_sql.good_sql(form.schema.names))
         return _write_days(workspace, store, form, rows.read)
 
@@ -121,13 +127,20 @@ def _lay_out_known(workspace: Workspace, session: Session, store: SnapshotStore)
 
 
 def _look_at_faulty(
-    workspace: Workspace, form: PresenceForm, cells: Mapping[str, int], rejects: Rejects
+    workspace: Workspace,
+    form: PresenceForm,
+    cells: Mapping[str, int],
+    latest: int,
+    rejects: Rejects,
+    times: Mapping[str, bool],
 ) -> Iterator[tuple[int, ...]]:
     """Reject the rows that deserve it, and yield those that were only written in another way."""
     for batch in workspace.fetch_batches(presence_sql.FAULTY):
         for row in batch.to_pylist():
             raw = dict(zip(("msisdn", "cell", *form.times), row.pop("faulty"), strict=True))
-            faults = list(_faults(row, raw, form, cells))
+            for name in (name for name, is_text in times.items() if not is_text):
+                raw[name] = _instant_told(row[name])
+            faults = [*_faults(row, raw, form, cells), *_ahead(row, raw, form, latest)]
             if faults:
                 rejects.add(row["line"], faults)
             else:
@@ -158,6 +171,23 @@ def _faults(
     ):
         reason = f"ended_at is not after started_at; accepted: a time after {raw['started_at']}"
         yield "ended_at", raw["ended_at"] or "", reason
+
+
+def _ahead(
+    row: Mapping[str, Any], raw: Mapping[str, str | None], form: PresenceForm, latest: int
+) -> Iterator[tuple[str, str, str]]:
+    """Nobody was seen at a time that has not come, and what is dated so would never be old enough to be forgotten."""
+    for name in form.times:
+        if row[name] is not None and row[name] > latest:
+            yield name, raw[name] or "", f"in the future; accepted: a time up to {clock.from_unix(latest).isoformat()}"
+
+
+def _instant_told(seconds: int | None) -> str:
+    """A timestamp of a Parquet file as text, as far as there is a year for it."""
+    try:
+        return "" if seconds is None else clock.from_unix(seconds).isoformat()
+    except (OverflowError, OSError, ValueError):
+        return f"{seconds} seconds after 1970"
 
 
 def _asked(check: Check, text: str) -> tuple[Any, str]:
@@ -214,10 +244,13 @@ class _ParquetSource:
     def __enter__(self) -> _ParquetSource:
         with contextlib.ExitStack() as stack:
             try:
-                self._file = stack.enter_context(pq.ParquetFile(self._path))
+                # Its own words for a file that is missing or a folder are Arrow's, not the system's.
+                self._path.open("rb").close()
             except OSError as error:
                 raise InputError("cannot read this file", where=str(self._path), value=error.strerror) from None
-            except pa.ArrowInvalid:
+            try:
+                self._file = stack.enter_context(pq.ParquetFile(self._path))
+            except (OSError, pa.ArrowException):
                 raise InputError("not a Parquet file", where=str(self._path), accepted="Parquet, or CSV") from None
             schema = self._file.schema_arrow
             for ours, theirs in self._names.items():
@@ -244,14 +277,14 @@ class _ParquetSource:
             return
         self.times[ours] = is_text
         accepted = "timestamps with a time zone, or text with offsets"
-        if pa.types.is_timestamp(kind) and kind.tz is None:
-            raise InputError("naive timestamps (no time zone)", where=where, value=str(kind), accepted=accepted)
+        if pa.types.is_timestamp(kind):
+            _check_zone_of(kind, where, accepted)
         if not is_text and not pa.types.is_timestamp(kind):
             raise InputError("not a column of times", where=where, value=str(kind), accepted=accepted)
 
     def batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         """The file's rows with their numbers."""
-        for batch in self._file.iter_batches(_BATCH, columns=list(self._names.values())):
+        for batch in self._file_batches():
             lines = pa.array(range(self.read + 1, self.read + batch.num_rows + 1), pa.int64())
             found = [
                 self._column(batch.column(self._names[name]), schema.field(name).type) for name in schema.names[1:]
@@ -261,9 +294,29 @@ class _ParquetSource:
             if self._progress is not None:
                 self._progress(self.read, self._file.metadata.num_rows)
 
+    def _file_batches(self) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from self._file.iter_batches(_BATCH, columns=list(self._names.values()))
+        except (OSError, pa.ArrowException) as error:
+            raise InputError(
+                "a damaged Parquet file",
+                where=f"{self._path}, after row {self.read}",
+                value=str(error),
+                accepted="a file that can be read to its end",
+            ) from None
+
     def _column(self, values: pa.Array, kind: pa.DataType) -> pa.Array:
         if not pa.types.is_timestamp(values.type):
             return pc.cast(values, kind)
         # Fractions of a second are cut off downwards, before 1970 too.
         seconds = pc.floor_temporal(values, unit="second")
         return pc.cast(pc.cast(seconds, pa.timestamp("s", tz=values.type.tz)), kind)
+
+
+def _check_zone_of(kind: pa.TimestampType, where: str, accepted: str) -> None:
+    if kind.tz is None:
+        raise InputError("naive timestamps (no time zone)", where=where, value=str(kind), accepted=accepted)
+    try:
+        pc.local_timestamp(pa.array([0], kind))
+    except pa.ArrowInvalid:
+        raise InputError("unknown time zone", where=where, value=str(kind), accepted=accepted) from None

@@ -10,19 +10,22 @@ from collections.abc import Mapping, Sequence
 
 DAY_SECONDS = 86_400
 
-# The usual way to write an instant; whatever else the file has is read one by one, or refused.
-_PLAIN = r"(19[7-9]\d|2\d{3})-\d\d-\d\d[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)"
+# The usual ways to write an instant (databases write +00); whatever else the file has is read one by one, or refused.
+_OFFSET = r"(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)"
+_PLAIN = rf"(19[7-9]\d|2\d{{3}})-\d\d-\d\d[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?{_OFFSET}"
 
 
-def staged_sql(times: Mapping[str, bool]) -> str:
+def staged_sql(times: Mapping[str, bool], latest: int) -> str:
     """Make `staged`: line, line_id, element_id, the times in Unix seconds, and `faulty`.
 
     `times`: the columns of time, and whether they are text. `faulty`: the texts of a row that has to be looked at, null
-    for one that is good: its number is in the base, its cell in the inventory, its times are plain and in order.
+    for one that is good: its number is in the base, its cell in the inventory, its times are plain, in order, and not
+    after `latest` (Unix seconds).
     """
     read = ", ".join(f"{_seconds(name) if is_text else f'f.{name}'} AS {name}" for name, is_text in times.items())
     known = " AND ".join(f"{name} IS NOT NULL" for name in ("line_id", "element_id", *times))
     ordered = " AND started_at < ended_at" if len(times) > 1 else ""
+    ordered += "".join(f" AND {name} <= {latest:d}" for name in times)
     raw = ", ".join(("msisdn", "cell", *(f"raw_{name}" for name in times)))
     raw_times = ", ".join(f"f.{name}::VARCHAR AS raw_{name}" for name in times)
     return f"""

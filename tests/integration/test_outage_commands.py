@@ -30,6 +30,10 @@ class Terminal:
             raise result.exception
         return result
 
+    def close(self) -> None:
+        """Give back the connections; PostgreSQL wants that before its database goes."""
+        self._app.close()
+
     def write(self, name: str, content: str) -> str:
         path = self.directory / name
         path.write_text(content, encoding="utf-8")

@@ -76,6 +76,17 @@ def test_bad_sightings_are_rejected_by_line_while_good_ones_load(base: Database,
     assert lines[4].startswith('8,msisdn,0770,"not an E.164 number')
 
 
+@pytest.mark.parametrize("offset", ["Z", "+00", "-03", "+0530", "-03:30", "+14:00"])
+def test_instants_are_read_as_databases_write_their_offsets(base: Database, store, tmp_path: Path, offset: str):
+    texts = [f"2012-07-11 13:00:00{offset}", f"2012-07-11T13:30:00.75{offset}"]
+    rows = "".join(f"+447700900001,cell-1,{text}\n" for text in texts)
+    assert _import(base, store, tmp_path, "msisdn,cell,seen_at\n" + rows).added == 2
+    with base.reading() as session:
+        seen = [(part.seen_from, part.seen_to) for part in session.scalars(select(PresencePart))]
+    first, last = (clock.parse_instant(text).replace(microsecond=0) for text in texts)
+    assert (min(seen)[0], max(seen)[1]) == (first, last)
+
+
 def test_a_file_without_one_good_row_leaves_no_part(base: Database, store: SnapshotStore, tmp_path: Path):
     result = _import(base, store, tmp_path, "msisdn,cell,seen_at\n0770,cell-1,2012-07-11T13:00:00Z\n")
     assert (result.added, result.rejected) == (0, 1)

@@ -71,11 +71,13 @@ def test_a_record_may_go_on_beyond_its_block(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"x,y,z\n1,2,\xff\n", "not a UTF-8 text file"),
-        (b"x,y,z\n1,2,3\n1,\x00,3\n", "line 2: not CSV: a NUL character"),
+        (b"x,y,z\n1,2,\xff\n", "line 2: not a UTF-8 text file (got '<ff><0a>')"),
+        (b"x,y,z\n1,2,3\n1,2,\xc3", "line 3: not a UTF-8 text file (got '<c3>')"),
+        (b"x,y,z\n1,2,3\n1,\x00,3\n", "line 3: not CSV: a NUL character"),
         (b'x,y,z\n1,2,3\n1,"2,3\n', "line 3: not CSV: unexpected end of data"),
         (b'x,y,z\n1,"2"3,4\n', "line 2: not CSV: "),
-        (b"x,y,z\n" + b"1" * 100_001 + b",2,3\n", "line 1: not CSV: a line of more than 100000 characters"),
+        (b"x,y,z\n" + b"1" * 100_001 + b",2,3\n", "line 2: not CSV: a line of more than 100000 characters"),
+        (b"x,y,z\n1,2,3\n" + b"1" * 1_000_000, "line 3: not CSV: a line of more than 100000 characters"),
     ],
 )
 def test_what_is_no_csv_file_is_refused_at_its_line(tmp_path: Path, content: bytes, message: str) -> None:
