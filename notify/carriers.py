@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 from notify.models import DeliveryKind, DeliveryState
 
@@ -15,8 +16,7 @@ from notify.models import DeliveryKind, DeliveryState
 _MOST_FAILED_QUESTIONS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One attempt at one delivery. `body` is the finished text of a message, empty for a posting.
 
     After `expires_at` it must not arrive: a carrier that can says so to its provider (a validity period). `begun_at` is
@@ -29,7 +29,7 @@ class Outgoing:
     attempt: int
     kind: DeliveryKind
     address: str
-    payload: dict[str, Any] = field(default_factory=dict)
+    payload: Mapping[str, Any] = MappingProxyType({})
     amount_minor: int | None = None
     currency: str | None = None
     body: str = ""

@@ -21,7 +21,7 @@ from notify.rehearsal import send_rehearsal
 from notify.segments import count_parts, foreign_letters
 from notify.usable import UsableCarriers
 from notify.wording import check_body
-from notify.worker import run_worker
+from notify.worker import run_worker, settled_memory
 
 if TYPE_CHECKING:
     from foundation.cli import App
@@ -53,7 +53,7 @@ def worker(app: App, until_idle: bool, name: str | None, engine: str) -> None:
     if not until_idle and not app.wait_for_database(stop):
         return
     carriers = make_carriers(app.settings, app.database)
-    with UsableCarriers(carriers, app.database, app.settings.data) as usable:
+    with UsableCarriers(carriers, app.database, app.settings.data) as usable, settled_memory():
         counts = _runner(engine)(
             app.database,
             usable,

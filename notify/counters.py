@@ -26,6 +26,7 @@ COUNTED = (
     DELIVERIES.c.amount_minor,
 )
 STANDS = (_word("state"), DELIVERIES.c.waiting, DELIVERIES.c.hold, DELIVERIES.c.worker)
+_PENDING = str(DeliveryState.PENDING)
 _OPEN = frozenset({DeliveryState.PENDING, DeliveryState.CLAIMED, DeliveryState.SENDING})
 _FOLD_AT_ONCE = 20_000
 _SCATTERED = 8
@@ -56,7 +57,7 @@ def standing_of(row: Row[Any]) -> str:
     `orphaned` is an unknown that a dead worker left: nothing is known to be wrong with it.
     """
     if row.state in _OPEN:
-        return WAITING if row.waiting else HELD if row.hold is not None else str(DeliveryState.PENDING)
+        return WAITING if row.waiting else HELD if row.hold is not None else _PENDING
     if row.state == DeliveryState.UNKNOWN and row.worker is None:
         return ORPHANED
     return str(row.state)

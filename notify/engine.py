@@ -53,23 +53,32 @@ def list_workers(session: Session) -> list[WorkerView]:
     """Workers that hold something or began an attempt in the last ten minutes, by name."""
     workers: dict[str, WorkerView] = {}
     held = (
-        select(DELIVERIES.c.worker, DELIVERIES.c.state, func.count(), func.min(DELIVERIES.c.lease_until))
+        select(
+            DELIVERIES.c.worker,
+            DELIVERIES.c.state,
+            func.count(),
+            func.min(DELIVERIES.c.lease_until),
+            func.max(DELIVERIES.c.changed_at),
+        )
         .where(IN_FLIGHT, DELIVERIES.c.state != DeliveryState.UNKNOWN, DELIVERIES.c.worker.is_not(None))
         .group_by(DELIVERIES.c.worker, DELIVERIES.c.state)
     )
-    for name, state, rows, until in session.execute(held):
+    for name, state, rows, until, changed_at in session.execute(held):
         one = workers.setdefault(name, WorkerView(name))
         if state == DeliveryState.CLAIMED:
             one.claimed = rows
         else:
-            one.sending = rows
+            # Attempts on their way stand on their deliveries only.
+            one.sending = one.attempts = rows
+            one.last_began_at = changed_at
         one.held_until = min(filter(None, (one.held_until, until)), default=None)
     newest = select(ATTEMPTS.c.worker, ATTEMPTS.c.started_at).order_by(ATTEMPTS.c.id.desc()).limit(_NEWEST).subquery()
     since = clock.now() - _SHOWN_FOR
     did = select(newest.c.worker, func.max(newest.c.started_at), func.count()).where(newest.c.started_at >= since)
     for name, began_at, attempts in session.execute(did.group_by(newest.c.worker)):
         one = workers.setdefault(name, WorkerView(name))
-        one.last_began_at, one.attempts = began_at, attempts
+        one.last_began_at = max(filter(None, (one.last_began_at, began_at)))
+        one.attempts += attempts
     return [workers[name] for name in sorted(workers)]
 
 

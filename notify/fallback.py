@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from foundation.db import database_now
 from notify.carriers import Outcome
 from notify.counters import COUNTED, STANDS, Changes
-from notify.models import ATTEMPTS, DELIVERIES, DeliveryKind, DeliveryState
+from notify.models import DELIVERIES, DeliveryKind, DeliveryState
+from notify.transitions import note_attempts
 
 _PLACED = (DELIVERIES.c.id, *COUNTED, *STANDS)
 
@@ -36,10 +37,8 @@ def take_next_way(
     found = session.execute(query.where(ways[0][0].as_string().is_not(None))).all()
     for number, payload in found:
         attempt, outcome = said[number]
+        note_attempts(session, [number], attempt, str(DeliveryState.FAILED), outcome.reason)
         after = _send_on(session, number, payload, failing[number].channel, outcome)
-        ended = update(ATTEMPTS).where(ATTEMPTS.c.delivery_id == number, ATTEMPTS.c.number == attempt)
-        values = {"ended_at": database_now(session), "outcome": str(DeliveryState.FAILED), "detail": outcome.reason}
-        session.execute(ended.values(values))
         changes.move_place(failing[number], after)
     return {row.id for row in found}
 

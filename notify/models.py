@@ -131,7 +131,11 @@ class Delivery(Base):
 
 
 class Attempt(Base):
-    """One attempt to send: written before the request leaves, completed by its outcome."""
+    """One attempt to send that is over or whose worker is: written with its outcome, open while nobody knows it.
+
+    The attempt on its way stands on its delivery, committed before the request leaves: `sending`, `attempt`, `worker`,
+    and `changed_at`, since when. `notify.queries.list_attempts` gives both.
+    """
 
     __tablename__ = "attempts"
     __table_args__ = (UniqueConstraint("delivery_id", "number"),)

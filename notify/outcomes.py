@@ -25,16 +25,17 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
-from foundation.db import database_now, one_of
+from foundation.db import database_now, one_of, plain_rows
 from notify.carriers import Outcome
 from notify.counters import COUNTED, HELD, ORPHANED, STANDS, WAITING, Changes, standing_of
 from notify.fallback import take_next_way
 from notify.models import ATTEMPTS, DELIVERIES, DeliveryKind, DeliveryState
-from notify.transitions import CLAIMED, IN_FLIGHT, PENDING
+from notify.transitions import CLAIMED, IN_FLIGHT, PENDING, note_attempts
 
 _BACK_OFF_MOST_SECONDS = 3600
 # A throttled row did nothing wrong: the sender's pace makes it wait, not its own count of attempts.
 _THROTTLED_SECONDS = 2
+_POSTING = str(DeliveryKind.POSTING)
 OPEN = frozenset({DeliveryState.SENDING, DeliveryState.UNKNOWN})
 _LOCKED = (*(DELIVERIES.c[name] for name in ("id", "key", "group_key", "attempt")), *COUNTED, *STANDS)
 Said = Mapping[tuple[int, int], Outcome]
@@ -83,17 +84,23 @@ def write_where(
         return Recorded({}, 0)
     changes = Changes()
     sent_on = take_next_way(session, rows, said, changes) if goes_on else set()
-    rest = [row for row in rows if row.id not in sent_on]
+    rest = [row for row in rows if row.id not in sent_on] if sent_on else rows
     _write(session, rest, said, receipt_hours)
+    states: Counter[DeliveryState] = Counter()
+    failed: dict[str, str] = {}
+    confirmed: set[str] = set()
     for row in rest:
-        changes.move(row, standing_of(row), _standing_after(row, said[row.id][1].state))
-    postings = [(row, said[row.id][1].state) for row in rows if row.kind == DeliveryKind.POSTING]
-    failed = {row.group_key: row.key for row, state in postings if state == DeliveryState.FAILED}
+        state = said[row.id][1].state
+        states[state] += 1
+        changes.move(row, standing_of(row), _standing_after(row, state))
+        if row.kind == _POSTING:
+            if state is DeliveryState.DELIVERED:
+                confirmed.add(row.group_key)
+            elif state is DeliveryState.FAILED:
+                failed[row.group_key] = row.key
     _explain_waiting(session, failed)
-    confirmed = {row.group_key for row, state in postings if state == DeliveryState.DELIVERED}
     released = _release_messages(session, confirmed - failed.keys(), changes)
     changes.write(session)
-    states = Counter(said[row.id][1].state for row in rest)
     if sent_on:
         states[DeliveryState.PENDING] += len(sent_on)
     return Recorded(states, released)
@@ -154,15 +161,15 @@ def put_off_asking(session: Session, attempts: Mapping[tuple[int, int], str], se
 def _lock(session: Session, outcomes: Said) -> Sequence[Row[Any]]:
     # One order for all writers, so that two of them cannot wait for each other.
     query = select(*_LOCKED).where(one_of(session, DELIVERIES.c.id, [number for number, _ in outcomes]))
-    return session.execute(query.order_by(DELIVERIES.c.id).with_for_update()).all()
+    return plain_rows(session.execute(query.order_by(DELIVERIES.c.id).with_for_update()))
 
 
 def _standing_after(row: Row[Any], state: DeliveryState) -> str:
-    if state == DeliveryState.PENDING:
+    if state is DeliveryState.PENDING:
         return HELD
-    if state == DeliveryState.UNKNOWN and row.worker is None:
+    if state is DeliveryState.UNKNOWN and row.worker is None:
         return ORPHANED
-    return str(state)
+    return state.value
 
 
 def _write(
@@ -208,9 +215,8 @@ def _end_attempts(
     }
     if state == DeliveryState.PENDING:
         values |= {"not_before": database_now(session, wait), "hold": "time"}
+    note_attempts(session, refs, attempt, str(state), reason)
     session.execute(update(DELIVERIES).where(DELIVERIES.c.id == cast(ended.c.key, DELIVERIES.c.id.type)).values(values))
-    attempts = update(ATTEMPTS).where(one_of(session, ATTEMPTS.c.delivery_id, refs), ATTEMPTS.c.number == attempt)
-    session.execute(attempts.values(ended_at=now, outcome=str(state), detail=reason))
 
 
 def _json_pairs(session: Session, pairs: Mapping[int, str | None]) -> TableValuedAlias:

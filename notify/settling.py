@@ -62,7 +62,7 @@ def _asked_about(database: Database, rows: Sequence[Row[Any]]) -> list[Outgoing]
         bodies = compose_messages(session, messages).bodies
         begun = find_begun(session, messages)
     outgoing = [outgoing_of(row, row.attempt, bodies.get(row.id, "")) for row in rows]
-    return [replace(row, begun_at=begun.get((row.delivery_id, row.attempt))) for row in outgoing]
+    return [row._replace(begun_at=begun.get((row.delivery_id, row.attempt))) for row in outgoing]
 
 
 def _settle_batch(database: Database, carrier: Carrier, outgoing: Sequence[Outgoing]) -> DrainCounts:
@@ -120,7 +120,7 @@ def _seek_receipts(database: Database, carrier: Carrier, hours: int) -> DrainCou
         if not rows:
             return DrainCounts(settled=settled)
         asked = _asked_about(database, rows)
-        outgoing = [replace(one, provider_ref=row.provider_ref) for one, row in zip(asked, rows, strict=True)]
+        outgoing = [one._replace(provider_ref=row.provider_ref) for one, row in zip(asked, rows, strict=True)]
         answers = _ask(carrier, outgoing) if carrier.promises.can_be_asked else [None] * len(outgoing)
         by_attempt = {(row.delivery_id, row.attempt): one for row, one in zip(outgoing, answers, strict=True)}
         with database.transaction() as session:

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, literal, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Text,
+    and_,
+    cast,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    text,
+    type_coerce,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.orm import Session
+from sqlalchemy.types import TypeDecorator
 
-from foundation.db import database_now, one_of
+from foundation.db import database_now, one_of, plain_rows
 from notify.carriers import Outgoing
 from notify.counters import COUNTED, COUNTS, HELD, ORPHANED, Changes
 from notify.models import ATTEMPTS, DELIVERIES, CampaignState, DeliveryKind, DeliveryState
@@ -22,9 +43,31 @@ IN_FLIGHT = text("state IN ('claimed', 'sending', 'unknown')")
 PENDING = str(DeliveryState.PENDING)
 _STOPPED = select(CAMPAIGNS.c.campaign).where(CAMPAIGNS.c.state != CampaignState.RUNNING)
 _CHUNK = 5000
+_KINDS = {str(kind): kind for kind in DeliveryKind}
 _FIELDS = ("id", "key", "group_key", "address", "payload", "attempt", "expires_at")
+_ENDING = ("ended_at", "outcome", "detail")
 _MESSAGE_FIELDS = ("purpose", "statutory", "any_hour", "zone")
 CLAIMED = (*(DELIVERIES.c[name] for name in (*_FIELDS, *_MESSAGE_FIELDS)), *COUNTED)
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed(document: str) -> Mapping[str, Any]:
+    content: dict[str, Any] = json.loads(document)
+    return MappingProxyType(content)
+
+
+class _Shared(TypeDecorator[Mapping[str, Any]]):
+    """A document read as one mapping for all rows that have the same: the credits of a case differ in nothing else."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Mapping[str, Any] | None:  # noqa: ARG002
+        return None if value is None else _parsed(value)
+
+
+_PAYLOAD = type_coerce(cast(DELIVERIES.c.payload, Text), _Shared).label("payload")
+_TAKEN = tuple(_PAYLOAD if column.name == "payload" else column for column in CLAIMED)
 
 
 def claim(
@@ -56,11 +99,9 @@ def claim(
     if begins:
         values |= {"state": DeliveryState.SENDING, "attempt": DELIVERIES.c.attempt + 1}
         due = and_(due, DELIVERIES.c.campaign.not_in(_STOPPED))
-    rows = session.execute(update(DELIVERIES).where(due).values(values).returning(*CLAIMED)).all()
-    if begins:
-        _note_attempts(session, [row.id for row in rows], worker)
-    place = {number: index for index, number in enumerate(ids)}
-    return sorted(rows, key=lambda row: place[row.id])
+    rows = plain_rows(session.execute(update(DELIVERIES).where(due).values(values).returning(*_TAKEN)))
+    by_id = {row.id: row for row in rows}
+    return [by_id[number] for number in ids if number in by_id]
 
 
 def begin_attempts(session: Session, ids: Collection[int], *, worker: str, lease_seconds: int) -> dict[int, int]:
@@ -79,9 +120,7 @@ def begin_attempts(session: Session, ids: Collection[int], *, worker: str, lease
         )
         .returning(DELIVERIES.c.id, DELIVERIES.c.attempt)
     )
-    begun = {row.id: row.attempt for row in session.execute(statement)}
-    _note_attempts(session, begun, worker)
-    return begun
+    return dict(map(tuple, session.execute(statement)))
 
 
 def end_unsent(session: Session, reasons: Mapping[int, str], state: DeliveryState, *, worker: str) -> int:
@@ -166,20 +205,45 @@ def is_work_ahead(session: Session, channels: Collection[str], askable: Collecti
     return any(_find_due(session, kind, channels, 1, {}, lock=False) for kind in DeliveryKind)
 
 
+def note_attempts(
+    session: Session,
+    ids: Collection[int],
+    attempt: int | None = None,
+    outcome: str | None = None,
+    detail: str | None = None,
+) -> None:
+    """Write down attempts at `sending` rows that leave that state, before they do; one that is noted gets its outcome.
+
+    While a row is `sending` it says itself who attempts what since when. `attempt`: its number, the row's own if None;
+    without an outcome the attempt stays open.
+    """
+    number = DELIVERIES.c.attempt if attempt is None else literal(attempt)
+    ended_at = null() if outcome is None else database_now(session)
+    # An attempt that is noted already needs no worker any more, and its row may have forgotten it.
+    worker = func.coalesce(DELIVERIES.c.worker, "")
+    rows = select(DELIVERIES.c.id, number, worker, DELIVERIES.c.changed_at, ended_at, literal(outcome), literal(detail))
+    rows = rows.where(one_of(session, DELIVERIES.c.id, ids))
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    names = ("delivery_id", "number", "worker", "started_at", *_ENDING)
+    added = dialect.insert(ATTEMPTS).from_select(names, rows)
+    ending = {name: added.excluded[name] for name in _ENDING}
+    session.execute(added.on_conflict_do_update(index_elements=["delivery_id", "number"], set_=ending))
+
+
 def outgoing_of(row: Row[Any], attempt: int, body: str = "") -> Outgoing:
     """What a carrier is given of a row."""
     return Outgoing(
-        delivery_id=row.id,
-        key=row.key,
-        attempt=attempt,
-        kind=DeliveryKind(row.kind),
-        address=row.address,
-        payload=row.payload,
-        amount_minor=row.amount_minor,
-        currency=row.currency,
-        body=body,
-        campaign=row.campaign,
-        expires_at=row.expires_at,
+        row.id,
+        row.key,
+        attempt,
+        _KINDS[row.kind],
+        row.address,
+        row.payload,
+        row.amount_minor,
+        row.currency,
+        body,
+        row.campaign,
+        row.expires_at,
     )
 
 
@@ -245,13 +309,6 @@ def _held(session: Session, ids: Collection[int], worker: str) -> ColumnElement[
     )
 
 
-def _note_attempts(session: Session, ids: Collection[int], worker: str) -> None:
-    started_at: ColumnElement[datetime] = database_now(session)
-    rows = select(DELIVERIES.c.id, DELIVERIES.c.attempt, literal(worker), started_at)
-    rows = rows.where(one_of(session, DELIVERIES.c.id, ids))
-    session.execute(insert(ATTEMPTS).from_select(["delivery_id", "number", "worker", "started_at"], rows))
-
-
 def _alike(by_id: Mapping[int, Any]) -> dict[Any, list[int]]:
     alike: dict[Any, list[int]] = defaultdict(list)
     for number, what in by_id.items():
@@ -268,6 +325,8 @@ def _move_expired(session: Session, state: DeliveryState, values: Mapping[str, A
     )
     moved = []
     for ids in session.scalars(expired).partitions(_CHUNK):
+        if state == DeliveryState.SENDING:
+            note_attempts(session, ids)
         change = update(DELIVERIES).where(one_of(session, DELIVERIES.c.id, ids))
         change = change.values(changed_at=database_now(session), **values)
         moved.append(session.execute(change.returning(*COUNTED)).all())

@@ -9,7 +9,8 @@ from sqlalchemy import select
 from foundation.db import Database
 from notify.campaigns import pause_campaign
 from notify.carriers import Manner
-from notify.models import ATTEMPTS, Delivery, DeliveryState
+from notify.models import Delivery, DeliveryState
+from notify.queries import list_attempts
 from notify.texts import save_text
 from tests.delivery_rows import CAMPAIGN, message, posting, put
 from tests.delivery_tools import Wire, run
@@ -73,8 +74,10 @@ def test_what_leaves_in_one_call_is_committed_as_sending_with_its_attempt(databa
         def send(self, batch):
             with database.reading() as session:
                 sending = session.scalars(select(Delivery.id).where(Delivery.state == DeliveryState.SENDING)).all()
-                begun = session.scalars(select(ATTEMPTS.c.delivery_id).where(ATTEMPTS.c.outcome.is_(None))).all()
-            assert set(sending) == set(begun) == {row.delivery_id for row in batch}
+                begun = [attempt for number in sending for attempt in list_attempts(session, number)]
+            assert set(sending) == {row.delivery_id for row in batch}
+            assert [(one.delivery_id, one.number, one.ended_at) for one in begun] == [(n, 1, None) for n in sending]
+            assert all(one.worker and one.started_at for one in begun)
             seen.append((len(sending), batch[0].attempt))
             return super().send(batch)
 
