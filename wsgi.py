@@ -17,6 +17,7 @@ import compensation.cli.whatif
 import foundation.commands
 import notify.cli
 import notify.cli_adjustments
+import notify.cli_book
 import outage.cli.incidents
 import outage.cli.main
 import outage.cli.planned
@@ -251,6 +252,7 @@ for module in (
     compensation.cli.rewards,
     notify.cli,
     notify.cli_adjustments,
+    notify.cli_book,
 ):
     for command in module.commands:
         main.add_command(command)

@@ -11,11 +11,12 @@ from foundation.errand_board import read_progress
 from foundation.errand_runner import Surroundings, ask_to_stop
 from foundation.errands import list_errands
 from foundation.settings import ADAPTERS, TABLE
+from foundation.snapshots import list_missing
 
 
 @click.group()
 def db() -> None:
-    """The records: bring the database to the newest migration."""
+    """The records: bring the database to the newest migration, look for the files it names."""
 
 
 @db.command()
@@ -27,6 +28,24 @@ def upgrade(app: App) -> None:
     database.dispose()
     said = "nothing changed" if before == after else f"was: {before or 'empty'}"
     click.echo(f"database stands at {after}, {said}")
+
+
+@db.command("files")
+@click.pass_context
+def files(ctx: click.Context) -> None:
+    """Name the snapshot files that the records know and the directory lacks, as after a restore; exit code 1 if any.
+
+    \b
+    Example:
+      outage db files
+    """
+    app: App = ctx.obj
+    with app.database.reading() as session:
+        missing = list_missing(session, app.store)
+    for name in missing:
+        click.echo(name)
+    click.echo(f"{len(missing):,} files are missing in {app.settings.snapshots}" if missing else "every file is there")
+    ctx.exit(1 if missing else 0)
 
 
 @click.group()

@@ -12,8 +12,8 @@ from foundation.cli import staff_option
 from notify import queries, settling, upkeep
 from notify.campaigns import abort_campaign, list_gates, pause_campaign, resume_campaign
 from notify.decisions import Decision, decide_unknown, retry_failed
-from notify.pacing import resume_sender, set_pace
-from notify.registry import make_carriers
+from notify.pacing import resume_sender, sender_of, set_pace
+from notify.registry import make_carriers, make_routing
 
 if TYPE_CHECKING:
     from foundation.cli import App
@@ -155,6 +155,29 @@ def pace(app: App, sender: str, rows_per_second: float, burst: int, actor: str) 
     with app.database.transaction() as session:
         set_pace(session, sender, rows_per_second=rows_per_second or None, burst=burst, actor=who)
     app.console.print(f"{sender}: {f'{rows_per_second:g} rows a second' if rows_per_second else 'no limit'}")
+
+
+@delivery.command("carriers")
+@click.pass_obj
+def show_carriers(app: App) -> None:
+    """List what is installed and how it is used; reads every setting of it, and connects to nothing.
+
+    \b
+    Example:
+      OUTAGE_CHANNELS=twilio,email outage delivery carriers
+    """
+    routing = make_routing(app.settings)
+    table = Table("name", "carries", "sender", "a second", "at once", "can be asked", "receipts")
+    for name, carrier in make_carriers(app.settings, app.database).items():
+        pace, promises = carrier.manner.rows_per_second, carrier.promises
+        carried = ", ".join(sorted(routing.systems[name])) if name in routing.systems else "texts"
+        receipts = "none" if promises.receipt_hours is None else f"within {promises.receipt_hours} h"
+        asked = "yes" if promises.can_be_asked else "no"
+        sender = sender_of(carrier)
+        table.add_row(
+            name, carried, sender, "" if pace is None else f"{pace:g}", str(carrier.in_flight), asked, receipts
+        )
+    app.console.print(table)
 
 
 @delivery.command("unhalt")

@@ -1,14 +1,13 @@
-"""Conditions on what pends: sleep, holds, expiry, a moved zone, an aborted campaign."""
+"""Conditions on what pends: sleep, holds, expiry, an aborted campaign."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, case, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from foundation.clock import parse_zone
 from foundation.db import database_now, one_of
 from notify.counters import COUNTED, COUNTS, HELD, STANDS, WAITING, Changes, standing_of
 from notify.models import DELIVERIES, CampaignState, DeliveryKind, DeliveryState
@@ -21,6 +20,11 @@ _ASLEEP = text("state = 'pending' AND hold = 'time'")
 _ON_CONDITION = text("state = 'pending' AND hold IS NOT NULL AND hold <> 'time'")
 _WITH_END = text("state = 'pending' AND hold_until IS NOT NULL")
 _WITH_EXPIRY = text("state = 'pending' AND expires_at IS NOT NULL")
+_HOLD = (
+    update(DELIVERIES)
+    .where(DELIVERIES.c.id == bindparam("row_id"))
+    .values(hold=bindparam("condition"), reason="without service again")
+)
 
 
 def wake_due(session: Session) -> int:
@@ -103,44 +107,27 @@ def release_holds(session: Session, conditions: Collection[str]) -> int:
     return released
 
 
-def hold_again(session: Session, addresses: Collection[str], condition: str) -> int:
-    """Hold pending messages to these addresses that are not held yet: their lines went out of service again."""
-    free = and_(
-        DELIVERIES.c.address.in_(sorted(addresses)),
-        DELIVERIES.c.kind == DeliveryKind.MESSAGE,
-        DELIVERIES.c.state == DeliveryState.PENDING,
-        or_(DELIVERIES.c.hold.is_(None), DELIVERIES.c.hold == "time"),
-    )
-    held = 0
-    while rows := _pick(session, free, DELIVERIES.c.id):
-        changes = Changes()
-        before = {row.id: standing_of(row) for row in rows}
-        for row in _change(session, rows, {"hold": condition, "reason": f"held: {condition}"}):
-            changes.move(row, before[row.id], standing_of(row))
-        changes.write(session)
-        held += len(rows)
-    return held
-
-
-def move_zones(session: Session, zones: Mapping[str, str]) -> int:
-    """Recipients now live elsewhere (zone by address): what pends for them is looked at anew. Returns how many.
-
-    Raises InputError for a zone that is none.
-    """
-    moved = 0
-    for address, zone in sorted(zones.items()):
-        parse_zone(zone, where="zone")
-        of_address = and_(
-            DELIVERIES.c.address == address,
+def hold_again(session: Session, conditions: Mapping[str, str]) -> int:
+    """Hold messages that pend and are not held, condition by key: their lines went out of service again. How many."""
+    free = (
+        select(DELIVERIES.c.key, *_TENDED)
+        .where(
+            one_of(session, DELIVERIES.c.key, list(conditions)),
             DELIVERIES.c.kind == DeliveryKind.MESSAGE,
             DELIVERIES.c.state == DeliveryState.PENDING,
+            or_(DELIVERIES.c.hold.is_(None), DELIVERIES.c.hold == "time"),
         )
-        quiet = and_(of_address, DELIVERIES.c.reason.startswith("quiet hours"))
-        wake = update(DELIVERIES).where(quiet, DELIVERIES.c.hold == "time").values(not_before=database_now(session))
-        session.execute(wake)
-        change = update(DELIVERIES).where(of_address).values(zone=zone).returning(DELIVERIES.c.id)
-        moved += len(session.scalars(change).all())
-    return moved
+        .order_by(DELIVERIES.c.id)
+        .with_for_update(skip_locked=True)
+    )
+    changes = Changes()
+    rows = session.execute(free).all()
+    for row in rows:
+        changes.move(row, standing_of(row), HELD)
+    if rows:
+        session.connection().execute(_HOLD, [{"row_id": row.id, "condition": conditions[row.key]} for row in rows])
+    changes.write(session)
+    return len(rows)
 
 
 TENDING: tuple[Callable[[Session], int], ...] = (expire_due, end_holds, wake_due)

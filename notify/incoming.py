@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from foundation.db import Database
 from foundation.errors import InputError
 from foundation.logging import get_logger
@@ -18,15 +20,14 @@ class Incoming:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def keep_receipt(
-        self, channel: str, provider_ref: str, state: DeliveryState, provider_status: str, reason: str | None
-    ) -> None:
-        """Keep a receipt, whether its delivery is known yet or not."""
-        receipt = NewReceipt(
-            channel=channel, state=state, provider_ref=provider_ref, provider_status=provider_status, reason=reason
-        )
+    def keep_receipts(self, channel: str, receipts: Sequence[tuple[str, DeliveryState, str, str | None]]) -> None:
+        """Keep receipts (the provider's name of the message, state, its word, reason), known deliveries or not."""
+        new = [
+            NewReceipt(channel=channel, state=state, provider_ref=ref, provider_status=word, reason=reason)
+            for ref, state, word, reason in receipts
+        ]
         with self._database.transaction() as session:
-            record_receipts(session, [receipt])
+            record_receipts(session, new)
 
     def keep_answer(self, channel: str, address: str, words: str) -> None:
         """Do what a recipient's STOP or START asks for."""

@@ -84,10 +84,21 @@ def find_campaign(session: Session, campaign: str) -> Campaign | None:
     return session.get(Campaign, campaign)
 
 
-def list_campaigns(session: Session, *, limit: int = 50, offset: int = 0) -> Sequence[Campaign]:
-    """Campaigns, newest first."""
+def list_campaigns(
+    session: Session, *, search: str = "", limit: int | None = 50, offset: int = 0
+) -> Sequence[Campaign]:
+    """Campaigns with `search` in their names, newest first; all of them with `limit` None."""
     newest = select(Campaign).order_by(Campaign.created_at.desc(), Campaign.campaign.desc())
-    return session.scalars(newest.limit(limit).offset(offset)).all()
+    return session.scalars(newest.where(_named(search)).limit(limit).offset(offset)).all()
+
+
+def count_campaigns(session: Session, *, search: str = "") -> int:
+    """How many campaigns have `search` in their names."""
+    return session.scalar(select(func.count()).select_from(Campaign).where(_named(search))) or 0
+
+
+def _named(search: str) -> ColumnElement[bool]:
+    return func.lower(Campaign.campaign).contains(search.lower(), autoescape=True)
 
 
 def deliveries_of_group(session: Session, group_key: str) -> Sequence[Delivery]:
@@ -139,11 +150,6 @@ def count_deliveries(
     return session.scalar(query) or 0
 
 
-def list_addressed(session: Session, addresses: Sequence[str]) -> Sequence[Delivery]:
-    """Everything carried to these addresses (an MSISDN, an account), oldest first."""
-    return session.scalars(select(Delivery).where(Delivery.address.in_(addresses)).order_by(Delivery.id)).all()
-
-
 def get_delivery(session: Session, key: str) -> Delivery:
     """The delivery with this business key; raises NotFoundError."""
     delivery = session.scalars(select(Delivery).where(Delivery.key == key)).one_or_none()
@@ -153,9 +159,14 @@ def get_delivery(session: Session, key: str) -> Delivery:
 
 
 def list_attempts(session: Session, delivery_id: int) -> Sequence[Attempt]:
-    """The attempts at one delivery, in order."""
+    """The attempts at one delivery, in order; the one on its way, which its row says, is the last and has no id."""
     query = select(Attempt).where(Attempt.delivery_id == delivery_id)
-    return session.scalars(query.order_by(Attempt.number)).all()
+    attempts = list(session.scalars(query.order_by(Attempt.number)))
+    row = session.get(Delivery, delivery_id)
+    if row is None or row.state != DeliveryState.SENDING or any(one.number == row.attempt for one in attempts):
+        return attempts
+    begun = Attempt(delivery_id=row.id, number=row.attempt, worker=row.worker or "", started_at=row.changed_at)
+    return [*attempts, begun]
 
 
 def book_statement(session: Session, account: str) -> Statement:

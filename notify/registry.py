@@ -13,6 +13,7 @@ from notify.accounts.book import POSTED_KINDS, AccountBook
 from notify.carriers import Carrier, CarrierError
 from notify.channels.spool import Spool
 from notify.incoming import Incoming
+from notify.models import Purpose
 from notify.quiet_hours import parse_window
 from notify.routing import EMAIL, NUMBER, Routing, read_posting_routes, read_text_routes
 from notify.screening import Conduct
@@ -112,12 +113,25 @@ def make_routing(settings: Settings) -> Routing:
     """Which installed channel carries which text and which account system which credit; raises InputError."""
     systems = _chosen(settings, "OUTAGE_ACCOUNT_SYSTEMS", ACCOUNT_SYSTEMS)
     channels = _chosen(settings, "OUTAGE_CHANNELS", CHANNELS)
-    return Routing(
+    routing = Routing(
         systems={name: _KINDS[name]() for name in systems},
         channels={name: _WRITES_TO[name] for name in channels},
         posting_routes=read_posting_routes(settings.adapters["OUTAGE_POSTING_ROUTES"], systems),
         text_routes=read_text_routes(settings.adapters["OUTAGE_TEXT_ROUTES"], channels),
     )
+    # A misspelt word would be a route that never fits, which nobody notices.
+    for route in routing.posting_routes:
+        carried = frozenset[str]().union(*(routing.systems[way] for way in route.ways))
+        _check_words("OUTAGE_POSTING_ROUTES", "kind", route.wanted, carried)
+    for route in routing.text_routes:
+        _check_words("OUTAGE_TEXT_ROUTES", "purpose", route.wanted, frozenset(map(str, Purpose)))
+    return routing
+
+
+def _check_words(setting: str, name: str, wanted: Mapping[str, frozenset[str]], known: frozenset[str]) -> None:
+    if strange := sorted(wanted.get(name, frozenset()) - known):
+        accepted = f"what its ways carry: {', '.join(sorted(known))}"
+        raise InputError(f"not a {name} of that route", where=f"setting {setting}", value=strange[0], accepted=accepted)
 
 
 def make_conduct(settings: Settings) -> Conduct:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable, Sequence
 
@@ -93,16 +91,6 @@ def list_current_texts(session: Session, names: Iterable[str] | None = None) -> 
     versions = session.scalars(query).all()
     # Sorted here: the two databases put underscores in different places.
     return sorted(versions, key=lambda version: (version.name, version.language))
-
-
-def texts_hash(session: Session, names: Iterable[str]) -> str:
-    """The hash of all current versions of these texts in all languages: what an approval binds."""
-    content = [
-        # A version is never edited: what else it says, its number says.
-        [version.id, version.name, version.language, version.number, version.body]
-        for version in list_current_texts(session, names)
-    ]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def install_ready_texts(session: Session, author: str) -> int:

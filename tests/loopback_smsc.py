@@ -112,7 +112,7 @@ class Connection(threading.Thread):
 
     def _submit(self, sequence: int, body: bytes) -> None:
         smsc = self._smsc
-        part = _part(body)
+        part = read_part(body)
         smsc.submitted += 1
         status = smsc.status_of(part.to, smsc.submitted)
         if status in _TAKEN:
@@ -147,7 +147,7 @@ class Connection(threading.Thread):
         return read
 
 
-def _part(body: bytes) -> Part:
+def read_part(body: bytes) -> Part:
     """SMPP 3.4, section 4.4.1: the fields of a submit_sm in order."""
 
     def text(at: int) -> tuple[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import subprocess
 import sys
 import threading
 import time
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -103,6 +105,8 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body are two writes: without this the body waits for an acknowledgement, which takes 40 ms.
+    disable_nagle_algorithm = True
     provider: Provider
 
     def log_message(self, *_: Any) -> None:
@@ -204,3 +208,41 @@ def loopback_twilio() -> Iterator[Provider]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@dataclass
+class AnsweringTwilio:
+    """A provider in a process of its own, for measuring; `taken` is known when it has ended."""
+
+    url: str
+    taken: int = 0
+
+
+@contextlib.contextmanager
+def answering_twilio(wait_seconds: float) -> Iterator[AnsweringTwilio]:
+    """A provider in a process of its own, which answers each request so long after it was read."""
+    command = [sys.executable, "-m", __name__, str(wait_seconds)]
+    root = Path(__file__).resolve().parents[1]
+    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as popen:
+        assert popen.stdin is not None
+        assert popen.stdout is not None
+        provider = AnsweringTwilio(popen.stdout.readline().strip())
+        try:
+            yield provider
+        finally:
+            popen.stdin.close()
+            provider.taken = int(popen.stdout.read())
+
+
+def main() -> None:
+    """Serve until standard input ends, and say how many texts were taken."""
+    wait = float(sys.argv[1])
+    with loopback_twilio() as provider:
+        provider.fault_of = lambda to, before: Fault(wait_seconds=wait)
+        print(provider.url, flush=True)
+        sys.stdin.read()
+    print(len(provider.taken), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -210,7 +210,7 @@ class SmppTexts:
         return self._receipts.refused
 
     def settings(self, console: str, threads: int, timeout_seconds: float) -> dict[str, str]:
-        """A bind whose window is half of `threads`, for twice the window may be in flight."""
+        """A bind whose window is a third of `threads`, for three times the window may be in flight."""
         del console
         return {
             "OUTAGE_CHANNELS": "smpp",
@@ -218,7 +218,7 @@ class SmppTexts:
             "OUTAGE_SMPP_SYSTEM_ID": "outage",
             "OUTAGE_SMPP_PASSWORD": self._smsc.password,
             "OUTAGE_SMPP_SENDER": _SENDER,
-            "OUTAGE_SMPP_WINDOW": str(max(1, threads // 2)),
+            "OUTAGE_SMPP_WINDOW": str(max(1, threads // 3)),
             "OUTAGE_SMPP_PER_SECOND": "10000",
             "OUTAGE_SMPP_TIMEOUT": str(timeout_seconds),
         }

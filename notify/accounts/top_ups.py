@@ -9,13 +9,22 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from foundation import clock
+from foundation.audit import write_audit
 from foundation.errors import InputError, RefusedError
 from notify.accounts.book import NewEntry, add_entries, body_hash
 from notify.models import BookEntry
 
 
 def record_top_up(
-    session: Session, account: str, amount_minor: int, currency: str, at: datetime, key: str, *, zone: str = "UTC"
+    session: Session,
+    account: str,
+    amount_minor: int,
+    currency: str,
+    at: datetime,
+    key: str,
+    *,
+    zone: str = "UTC",
+    actor: str,
 ) -> int:
     """Add a top-up to the balance and, when it is the first in an unused bonus's window, its per cent of it.
 
@@ -33,7 +42,10 @@ def record_top_up(
     buckets = _use_buckets(session, account, clock.local_date(at, zone), at)
     bonuses = [bonus for bucket in buckets if (bonus := _bonus(bucket, top_up)).amount_minor]
     add_entries(session, bonuses)
-    return sum(bonus.amount_minor or 0 for bonus in bonuses)
+    granted = sum(bonus.amount_minor or 0 for bonus in bonuses)
+    after = {"key": key, "amount_minor": amount_minor, "currency": currency, "bonus_minor": granted}
+    write_audit(session, actor=actor, action="book.topped_up", subject=f"account:{account}", after=after)
+    return granted
 
 
 def _check_same(session: Session, key: str, body: str) -> None:

@@ -17,9 +17,10 @@ from foundation.errors import InputError
 from foundation.logging import get_logger
 from foundation.settings import Settings, needed, number
 from notify.carriers import CarrierError, Manner, Outcome, Outgoing, Promises, Trouble
-from notify.channels.smpp_bind import Answer, Bind, BindError, BindSettings
+from notify.channels.smpp_bind import Bind, BindError, BindSettings
 from notify.channels.smpp_parts import decode_text, encode_text
-from notify.channels.smpp_status import outcome_of, read_receipt
+from notify.channels.smpp_status import ReceiptSaid, outcome_of, read_receipt
+from notify.channels.smpp_window import Answer
 from notify.models import DeliveryState
 
 _RECEIPT_HOURS = 48
@@ -29,6 +30,10 @@ _REQUEST_RECEIPT = 1
 _ALPHANUMERIC, _INTERNATIONAL, _SHORT = (5, 0), (1, 1), (3, 0)
 _LONGEST_SHORT_CODE = 8
 _RETRY_SECONDS = (1.0, 30.0)
+# On the wire, in line, being recorded.
+_WINDOWS = 3
+# SMPP 3.4, section 4.1.1: the fields of a bind without their closing zero.
+_LENGTHS = {"OUTAGE_SMPP_SYSTEM_ID": 15, "OUTAGE_SMPP_PASSWORD": 8, "OUTAGE_SMPP_SYSTEM_TYPE": 12}
 ID_FORMS = ("same", "decimal")
 log = get_logger()
 
@@ -47,10 +52,8 @@ class SmppSettings:
 class Incoming(Protocol):
     """Whoever keeps what providers deliver to us over a connection of ours; each call commits before it returns."""
 
-    def keep_receipt(
-        self, channel: str, provider_ref: str, state: DeliveryState, provider_status: str, reason: str | None
-    ) -> None:
-        """Keep a receipt."""
+    def keep_receipts(self, channel: str, receipts: Sequence[ReceiptSaid]) -> None:
+        """Keep receipts."""
         ...
 
     def keep_answer(self, channel: str, address: str, words: str) -> None:
@@ -59,8 +62,8 @@ class Incoming(Protocol):
 
 
 class Smpp:
-    """A carrier of texts over one bind. Twice its window of rows may be unknown when the process dies: while the
-    answers to one half are written to the records, the other keeps the window full.
+    """A carrier of texts over one bind. Three times its window of rows may be unknown when the process dies: while one
+    third is answered and another is being written to the records, the last stands in line to keep the window full.
 
     `incoming` keeps what the SMSC delivers to us, and commits before it returns.
     """
@@ -75,9 +78,9 @@ class Smpp:
     ) -> None:
         self._settings = settings
         self._incoming = incoming
-        self.in_flight = 2 * settings.bind.window
+        self.in_flight = _WINDOWS * settings.bind.window
         pace = settings.per_second
-        self.manner = Manner(f"smpp:{settings.bind.system_id}", pace, max(1, int(pace)), min(4, self.in_flight))
+        self.manner = Manner(f"smpp:{settings.bind.system_id}", pace, max(1, int(pace)), 2 * _WINDOWS)
         self.connection = f"smpp:{settings.bind.system_id}@{settings.bind.host}:{settings.bind.port}"
         self._bind: Bind | None = None
         self._lock = threading.Lock()
@@ -96,8 +99,7 @@ class Smpp:
         """Submit a batch, all its parts under way at once as far as the window allows, and wait for the answers."""
         bind = self.bound()
         begun = [self._submit(bind, row) for row in batch]
-        until = clock.monotonic() + self._settings.answer_seconds
-        return [self._outcome(bind, parts, until) for parts in begun]
+        return [self._outcome(bind, parts) for parts in begun]
 
     def ask(self, batch: Sequence[Outgoing]) -> list[Outcome | None]:
         """Nothing: the SMSC can be asked by its own id only, which an unknown attempt never got."""
@@ -121,74 +123,62 @@ class Smpp:
             log.info("smpp_bound", system_id=self._settings.bind.system_id)
             return self._bind
 
-    def _submit(self, bind: Bind, row: Outgoing) -> list[Answer] | Outcome:
-        """The answers that will come for the parts of a row; an outcome when nothing of it left."""
+    def _submit(self, bind: Bind, row: Outgoing) -> list[Answer]:
+        """The answers that will come for the parts of a row."""
         with self._lock:
             self._reference += 1
             reference = self._reference
         text = encode_text(row.body, reference)
         source, source_type = _source(self._settings.sender)
-        answers: list[Answer] = []
-        for index, part in enumerate(text.parts):
-            try:
-                answer = bind.submit(
-                    self._settings.answer_seconds,
-                    source_addr=source,
-                    source_addr_ton=source_type[0],
-                    source_addr_npi=source_type[1],
-                    destination_addr=row.address.removeprefix("+"),
-                    dest_addr_ton=_INTERNATIONAL[0],
-                    dest_addr_npi=_INTERNATIONAL[1],
-                    short_message=part,
-                    data_coding=text.data_coding,
-                    esm_class=_WITH_HEADER if text.has_header else 0,
-                    # One receipt a text: that of its last part.
-                    registered_delivery=_REQUEST_RECEIPT if index == len(text.parts) - 1 else 0,
-                    validity_period=_validity(row.expires_at),
-                )
-            except BindError as error:
-                if not answers:
-                    return Outcome(DeliveryState.PENDING, None, error.reason)
-                answers.append(Answer())
-                answers[-1].give(None)
-                break
-            answers.append(answer)
-        return answers
+        return [
+            bind.submit(
+                source_addr=source,
+                source_addr_ton=source_type[0],
+                source_addr_npi=source_type[1],
+                destination_addr=row.address.removeprefix("+"),
+                dest_addr_ton=_INTERNATIONAL[0],
+                dest_addr_npi=_INTERNATIONAL[1],
+                short_message=part,
+                data_coding=text.data_coding,
+                esm_class=_WITH_HEADER if text.has_header else 0,
+                # One receipt a text: that of its last part.
+                registered_delivery=_REQUEST_RECEIPT if number == len(text.parts) else 0,
+                validity_period=_validity(row.expires_at),
+            )
+            for number, part in enumerate(text.parts, start=1)
+        ]
 
-    def _outcome(self, bind: Bind, parts: list[Answer] | Outcome, until: float) -> Outcome:
-        if isinstance(parts, Outcome):
-            return parts
+    def _outcome(self, bind: Bind, parts: Sequence[Answer]) -> Outcome:
         for answer in parts:
-            if not answer.wait(until - clock.monotonic()):
-                bind.give_up(answer)
-        statuses = [answer.status for answer in parts]
-        if all(status == 0 for status in statuses):
+            bind.wait(answer, self._settings.answer_seconds)
+        if all(answer.status == 0 for answer in parts):
             return Outcome(DeliveryState.ACCEPTED, self._stored_id(parts[-1].message_id))
-        if None in statuses:
+        if any(answer.left_at is not None and answer.status is None for answer in parts):
             return Outcome(DeliveryState.UNKNOWN, None, "no answer from the SMSC")
-        refused = [outcome_of(status) for status in statuses if status]
-        if len(refused) == len(parts):
-            return refused[0]
+        not_taken = [_not_taken(answer) for answer in parts if answer.status != 0]
+        if len(not_taken) == len(parts):
+            return not_taken[0]
         # Some parts are taken: neither sent nor not sent.
-        return Outcome(DeliveryState.UNKNOWN, None, f"a part was refused: {refused[0].reason}")
+        return Outcome(DeliveryState.UNKNOWN, None, f"a part was refused: {not_taken[0].reason}")
 
-    def _delivered(self, pdu: Any) -> None:
-        """Keep a receipt or what a recipient wrote; raises when it could not be kept."""
-        octets = pdu.short_message or pdu.message_payload or b""
-        if pdu.esm_class & _KINDS == _RECEIPT_KIND:
-            self._keep_receipt(pdu, octets.decode("latin-1"))
-            return
-        words = decode_text(octets, pdu.data_coding, has_header=bool(pdu.esm_class & _WITH_HEADER))
-        self._incoming.keep_answer(self.name, f"+{_text(pdu.source_addr).removeprefix('+')}", words)
+    def _delivered(self, pdus: Sequence[Any]) -> None:
+        """Keep receipts and what recipients wrote; raises when something could not be kept."""
+        receipts = [pdu for pdu in pdus if pdu.esm_class & _KINDS == _RECEIPT_KIND]
+        said = [receipt for pdu in receipts if (receipt := self._receipt(pdu)) is not None]
+        if said:
+            self._incoming.keep_receipts(self.name, said)
+        for pdu in pdus:
+            if pdu not in receipts:
+                words = decode_text(_octets(pdu), pdu.data_coding, has_header=bool(pdu.esm_class & _WITH_HEADER))
+                self._incoming.keep_answer(self.name, f"+{_text(pdu.source_addr).removeprefix('+')}", words)
 
-    def _keep_receipt(self, pdu: Any, said: str) -> None:
-        read = read_receipt(said, _text(pdu.receipted_message_id) or None, pdu.message_state)
-        if read is None:
+    def _receipt(self, pdu: Any) -> ReceiptSaid | None:
+        """What a receipt says, None when that is nothing we could use."""
+        said = read_receipt(_octets(pdu).decode("latin-1"), _text(pdu.receipted_message_id) or None, pdu.message_state)
+        if said is None:
             log.warning("smpp_receipt_not_understood")
-            return
-        message_id, state, word, reason = read
-        number = message_id.lstrip("0") if self._settings.id_form == "decimal" else message_id
-        self._incoming.keep_receipt(self.name, number, state, word, reason)
+            return None
+        return said._replace(message_id=said.message_id.lstrip("0")) if self._settings.id_form == "decimal" else said
 
     def _stored_id(self, message_id: str | None) -> str | None:
         if message_id is None or self._settings.id_form == "same":
@@ -197,6 +187,17 @@ class Smpp:
             return str(int(message_id, 16))
         except ValueError:
             return message_id
+
+
+def _not_taken(answer: Answer) -> Outcome:
+    """What it means that one part is certainly not there: refused, or never sent."""
+    if answer.status is None:
+        return Outcome(DeliveryState.PENDING, None, answer.reason)
+    return outcome_of(answer.status)
+
+
+def _octets(pdu: Any) -> bytes:
+    return bytes(pdu.short_message or pdu.message_payload or b"")
 
 
 def _text(value: Any) -> str:
@@ -229,6 +230,10 @@ def read_smpp_settings(settings: Settings) -> SmppSettings:
         raise InputError(
             "not accepted", where="setting OUTAGE_SMPP_HOST", value=values["OUTAGE_SMPP_HOST"], accepted="HOST:PORT"
         )
+    for name, most in _LENGTHS.items():
+        if len(values[name]) > most:
+            # The value is not shown: one of them is a password.
+            raise InputError("too long", where=f"setting {name}", accepted=f"at most {most} characters")
     form = values["OUTAGE_SMPP_RECEIPT_IDS"]
     if form not in ID_FORMS:
         accepted = " or ".join(ID_FORMS)

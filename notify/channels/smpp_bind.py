@@ -1,14 +1,18 @@
-"""One bind to an SMSC: connect, keep alive, a window of requests under way, answers by sequence number, receipts.
+"""One bind to an SMSC: connect, keep alive, requests through a window, answers by sequence number, what it delivers.
 
-Built on smpplib for the PDUs. It has no window and no lock, and for an error answer calls two handlers; so this room
-reads PDUs itself, and a slot of the window is given back in one place only.
+Built on smpplib for the PDUs. It has no window and no lock, for an error answer calls two handlers, and reads a PDU in
+three calls, after each of which a thread may wait for its turn; so this room reads for itself.
 """
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import queue
 import select
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +23,19 @@ from smpplib.client import Client
 from foundation import clock
 from foundation.logging import get_logger
 from notify.channels.smpp_status import is_login_refused
+from notify.channels.smpp_window import Answer, Window
 
 _CONNECT_SECONDS = 10
 _LOOK_SECONDS = 0.5
 _ENQUIRE_AFTER_SECONDS = 30.0
 _DEAD_AFTER_SECONDS = 75.0
 _TEMPORARY_ERROR = 0x64
+_AT_ONCE = 65_536
+# SMPP 3.4, section 3.2: the shortest PDU is its header. The longest that we read has a message_payload of 64 KiB.
+_SHORTEST, _LONGEST = 16, 70_000
+_MOST_KEPT_AT_ONCE = 200
+_LOST = "the bind was lost"
+_ANSWERS = ("submit_sm_resp", "generic_nack")
 log = get_logger()
 
 
@@ -49,47 +60,35 @@ class BindError(Exception):
         super().__init__(reason)
 
 
-class Answer:
-    """What will come back for one request: a status and a message id, or nothing when the bind was lost."""
-
-    def __init__(self) -> None:
-        self._come = threading.Event()
-        self.status: int | None = None
-        self.message_id: str | None = None
-
-    def give(self, status: int | None, message_id: str | None = None) -> None:
-        """Write the answer; None when none will come any more."""
-        self.status, self.message_id = status, message_id
-        self._come.set()
-
-    def wait(self, seconds: float) -> bool:
-        """Whether an answer came, or the bind was lost, in time."""
-        return self._come.wait(max(0.0, seconds))
-
-
 class Bind:
-    """A bound connection. Requests may come from several threads; one thread reads."""
+    """A bound connection. Requests come from several threads; one thread reads, another keeps what is delivered."""
 
-    def __init__(self, settings: BindSettings, on_delivered: Callable[[Any], None]) -> None:
+    def __init__(self, settings: BindSettings, on_delivered: Callable[[Sequence[Any]], None]) -> None:
         """Connect and bind as a transceiver; raises BindError.
 
-        `on_delivered` gets each deliver_sm; what it raises makes the SMSC send that PDU again.
+        `on_delivered` gets the deliver_sm that have come, several at once when they come quickly; what it raises makes
+        the SMSC send them again.
         """
         self._on_delivered = on_delivered
-        self._open: dict[int, Answer] = {}
-        self._lock = threading.Lock()
-        self._window = threading.BoundedSemaphore(settings.window)
+        # One sequence of numbers and one connection for several threads: making and sending a PDU is under a lock each.
+        self._making, self._sending = threading.Lock(), threading.Lock()
+        self._delivered: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._client = Client(settings.host, settings.port, timeout=_CONNECT_SECONDS, allow_unknown_opt_params=True)
         self._client.logger.disabled = True  # it writes numbers and texts
-        self._bind(settings)
+        self._socket = self._bind(settings)
+        self._window = Window(settings.window, self._transmit)
         self.is_up = True
         self._heard_at = clock.monotonic()
-        self._reader = threading.Thread(target=self._read, name="smpp", daemon=True)
-        self._reader.start()
+        self._threads = [threading.Thread(target=run, name="smpp", daemon=True) for run in (self._read, self._keep)]
+        for thread in self._threads:
+            thread.start()
 
-    def _bind(self, settings: BindSettings) -> None:
+    def _bind(self, settings: BindSettings) -> socket.socket:
         try:
             self._client.connect()
+            connection: socket.socket = self._client._socket
+            # Requests are small: one must not wait until the other side has acknowledged the one before.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._client.bind_transceiver(
                 system_id=settings.system_id, password=settings.password, system_type=settings.system_type
             )
@@ -100,111 +99,144 @@ class Bind:
         except (exceptions.ConnectionError, OSError) as error:
             self._client.disconnect()
             raise BindError("the SMSC cannot be reached") from error
+        return connection
 
-    def submit(self, wait_seconds: float, **fields: Any) -> Answer:
-        """Send one submit_sm once the window has room; raises BindError when it certainly did not leave."""
-        if not self._window.acquire(timeout=wait_seconds):
-            raise BindError("the SMSC answers too slowly: the window stayed full")
-        answer = Answer()
-        with self._lock:
-            if not self.is_up:
-                self._window.release()
-                raise BindError("the bind was lost")
+    def submit(self, **fields: Any) -> Answer:
+        """Let one submit_sm leave once the window has room; what becomes of it."""
+        with self._making:
             pdu = smpp.make_pdu("submit_sm", client=self._client, **fields)
-            # Before it leaves: the answer may come before the next line runs.
-            self._open[pdu.sequence] = answer
-            try:
-                self._client.send_pdu(pdu)
-            except (exceptions.ConnectionError, OSError):
-                # Some of it may have left: whoever waits learns that no answer will come.
-                self._lose()
+            answer = Answer(pdu.sequence, pdu.generate())
+        self._window.give(answer)
         return answer
 
-    def give_up(self, answer: Answer) -> None:
-        """Wait for this answer no longer: its slot of the window is free again."""
-        with self._lock:
-            for sequence, known in list(self._open.items()):
-                if known is answer and self._open.pop(sequence, None) is not None:
-                    self._window.release()
+    def wait(self, answer: Answer, seconds: float) -> None:
+        """Wait until a request is settled, at most so long after it left."""
+        self._window.wait(answer, seconds)
 
     def close(self) -> None:
         """Unbind and disconnect; answers that are still due will not come."""
-        with self._lock:
-            if self.is_up:
-                try:
-                    self._client.send_pdu(smpp.make_pdu("unbind", client=self._client))
-                except (exceptions.ConnectionError, OSError):
-                    log.info("smpp_closed_from_the_other_side")
-            self._lose()
-        self._reader.join(timeout=5)
+        if self.is_up:
+            try:
+                self._send("unbind")
+            except OSError:
+                log.info("smpp_closed_from_the_other_side")
+        self._lose()
+        for thread in self._threads:
+            thread.join(timeout=5)
 
     def _read(self) -> None:
-        while self.is_up:
-            try:
-                self._read_next()
-            # AttributeError: another thread closed the connection while this one was reading from it.
-            except (exceptions.ConnectionError, exceptions.PDUError, OSError, ValueError, AttributeError):
-                with self._lock:
-                    self._lose()
+        octets = b""
+        try:
+            while self.is_up:
+                octets = self._take_all(octets + self._receive())
+        # ValueError: another thread closed the connection while this one was waiting for it.
+        except (OSError, ValueError):
+            log.info("smpp_bind_ended")
+        finally:
+            self._lose()
 
-    def _read_next(self) -> None:
-        connection = self._client._socket
-        if connection is None:
-            raise exceptions.ConnectionError
-        readable, _, _ = select.select([connection], [], [], _LOOK_SECONDS)
+    def _receive(self) -> bytes:
+        """What has come, nothing after a while without; raises OSError when the other side is gone."""
+        readable, _, _ = select.select([self._socket], [], [], _LOOK_SECONDS)
+        if readable:
+            octets = self._socket.recv(_AT_ONCE)
+            if not octets:
+                raise ConnectionError
+            self._heard_at = clock.monotonic()
+            return octets
         silent = clock.monotonic() - self._heard_at
-        if not readable:
-            if silent > _DEAD_AFTER_SECONDS:
-                raise exceptions.ConnectionError
-            if silent > _ENQUIRE_AFTER_SECONDS:
-                self._send("enquire_link")
-            return
-        pdu = self._client.read_pdu()
-        self._heard_at = clock.monotonic()
-        self._take(pdu)
+        if silent > _DEAD_AFTER_SECONDS:
+            raise ConnectionError
+        if silent > _ENQUIRE_AFTER_SECONDS:
+            self._send("enquire_link")
+        return b""
+
+    def _take_all(self, octets: bytes) -> bytes:
+        """Take the PDUs that are whole; returns the rest."""
+        pdus = []
+        while len(octets) >= _SHORTEST:
+            length = int.from_bytes(octets[:4])
+            if not _SHORTEST <= length <= _LONGEST:
+                raise ConnectionError
+            if len(octets) < length:
+                break
+            pdus.append(self._parse(octets[:length]))
+            octets = octets[length:]
+        for is_answer, some in itertools.groupby(pdus, lambda pdu: pdu.command in _ANSWERS):
+            if is_answer:
+                self._window.answered([_answer_of(pdu) for pdu in some])
+            else:
+                for pdu in some:
+                    self._take(pdu)
+        return octets
+
+    def _parse(self, octets: bytes) -> Any:
+        try:
+            return smpp.parse_pdu(octets, client=self._client, allow_unknown_opt_params=True)
+        except Exception as error:  # what it raises on octets that are no PDU is not said
+            raise ConnectionError("not a PDU") from error
 
     def _take(self, pdu: Any) -> None:
-        if pdu.command in ("submit_sm_resp", "generic_nack"):
-            self._answered(pdu)
-        elif pdu.command == "deliver_sm":
-            self._delivered(pdu)
+        if pdu.command == "deliver_sm":
+            # Not here: while it is written down, the answers to our requests would wait, and the window with them.
+            self._delivered.put(pdu)
         elif pdu.command == "enquire_link":
             self._send("enquire_link_resp", sequence=pdu.sequence)
         elif pdu.command == "unbind":
             self._send("unbind_resp", sequence=pdu.sequence)
-            raise exceptions.ConnectionError
+            raise ConnectionError
 
-    def _answered(self, pdu: Any) -> None:
-        answer = self._open.pop(pdu.sequence, None)
-        if answer is None:
-            return
-        self._window.release()
-        message_id = getattr(pdu, "message_id", None)
-        answer.give(int(pdu.status), message_id.decode("ascii", "replace") if message_id else None)
+    def _keep(self) -> None:
+        while (pdu := self._delivered.get()) is not None:
+            pdus = [pdu]
+            while len(pdus) < _MOST_KEPT_AT_ONCE and not self._delivered.empty():
+                pdus.append(self._delivered.get())
+            self._keep_all([pdu for pdu in pdus if pdu is not None])
+            if pdus[-1] is None:
+                return
 
-    def _delivered(self, pdu: Any) -> None:
-        status = smpplib.consts.SMPP_ESME_ROK
+    def _keep_all(self, pdus: Sequence[Any]) -> None:
+        """Keep what was delivered, then answer: what we lose before that the SMSC must send again."""
         try:
-            # Answered only after it is kept: what we lose now the SMSC must send again.
-            self._on_delivered(pdu)
+            self._on_delivered(pdus)
+            status = smpplib.consts.SMPP_ESME_ROK
         except Exception:
+            if len(pdus) > 1:
+                # One that cannot be kept must not hold up the others for ever.
+                for pdu in pdus:
+                    self._keep_all([pdu])
+                return
             log.exception("smpp_receipt_not_kept")
             status = _TEMPORARY_ERROR
-        self._send("deliver_sm_resp", sequence=pdu.sequence, status=status)
+        with contextlib.suppress(OSError):
+            for pdu in pdus:
+                self._send("deliver_sm_resp", sequence=pdu.sequence, status=status)
 
     def _send(self, command: str, *, sequence: int | None = None, status: int = 0) -> None:
-        with self._lock:
+        with self._making:
             pdu = smpp.make_pdu(command, client=self._client, status=status)
             if sequence is not None:
                 pdu.sequence = sequence
-            self._client.send_pdu(pdu)
+            octets = pdu.generate()
+        self._transmit(octets)
+
+    def _transmit(self, octets: bytes) -> None:
+        try:
+            with self._sending:
+                self._socket.sendall(octets)
+        except OSError:
+            # The next request gets a bind of its own; the thread that reads tells whoever waits on this one.
+            self.is_up = False
+            raise
 
     def _lose(self) -> None:
-        """Give up the connection; under the lock. Every request under way gets no answer."""
+        """Give up the connection. Every request under way gets no answer."""
         self.is_up = False
+        self._window.shut(_LOST)
         self._client.disconnect()
-        for sequence in list(self._open):
-            answer = self._open.pop(sequence, None)
-            if answer is not None:
-                self._window.release()
-                answer.give(None)
+        self._delivered.put(None)
+
+
+def _answer_of(pdu: Any) -> tuple[int, int, str | None]:
+    message_id = getattr(pdu, "message_id", None)
+    return pdu.sequence, int(pdu.status), message_id.decode("ascii", "replace") if message_id else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from notify.carriers import Outcome, Trouble
 from notify.models import DeliveryState
@@ -63,6 +64,15 @@ _WORDS: Mapping[str, str] = {
 _FIELD = re.compile(r"\b(id|stat|err):(\S+)", re.IGNORECASE)
 
 
+class ReceiptSaid(NamedTuple):
+    """What a receipt says: of which message, what that means to a delivery, the SMSC's word, and why it failed."""
+
+    message_id: str
+    state: DeliveryState
+    word: str
+    reason: str | None
+
+
 def outcome_of(status: int) -> Outcome:
     """What a submit_sm_resp with an error status means; nothing of that part was taken."""
     if status in _THROTTLED:
@@ -79,10 +89,8 @@ def is_login_refused(status: int) -> bool:
     return status in (0x0D, 0x0E, 0x0F, 0x53)
 
 
-def read_receipt(
-    text: str, message_id: str | None, message_state: int | None
-) -> tuple[str, DeliveryState, str, str | None] | None:
-    """(message id, state, the SMSC's word, reason) of a receipt; None when it says nothing that we could use.
+def read_receipt(text: str, message_id: str | None, message_state: int | None) -> ReceiptSaid | None:
+    """What a receipt says; None when it is nothing that we could use.
 
     The id and state of their own fields count more than those in the text, whose form is each vendor's own.
     """
@@ -94,7 +102,7 @@ def read_receipt(
     state = _STATES[word]
     error = fields.get("err", "").lstrip("0")
     reason = f"SMSC {word}: {_WORDS[word]}{f', error {error}' if error else ''}" if state is _S.FAILED else None
-    return number, state, word, reason
+    return ReceiptSaid(number, state, word, reason)
 
 
 def _said(status: int, words: str) -> str:

@@ -245,6 +245,9 @@ def read_twilio_settings(settings: Settings) -> TwilioSettings:
         accepted = "the address under which Twilio reaches this console"
         raise InputError("is missing", where="setting OUTAGE_PUBLIC_URL", accepted=accepted)
     key = values["OUTAGE_TWILIO_KEY"].partition(":")
+    if key[0] and not key[2]:
+        # The value is not shown: it may be the secret alone.
+        raise InputError("not accepted", where="setting OUTAGE_TWILIO_KEY", accepted="an API key as SK...:SECRET")
     return TwilioSettings(
         account=values["OUTAGE_TWILIO_ACCOUNT"],
         tokens=listed(values, "OUTAGE_TWILIO_TOKEN"),

@@ -3,6 +3,7 @@
 from foundation.web import NavigationItem
 from notify.web.adjustment_files import adjustments
 from notify.web.api import calls
+from notify.web.api_book import book_calls
 from notify.web.api_files import file_calls
 from notify.web.book import book
 from notify.web.check import check
@@ -27,10 +28,11 @@ blueprints = [
     engine,
     calls,
     file_calls,
+    book_calls,
     engine_calls,
 ]
 navigation = [
-    NavigationItem("Releases", "releases.index", "deliveries.read"),
+    NavigationItem("Releases", "releases.index", "deliveries.read", ("delivery",)),
     NavigationItem("Texts", "texts.index", "policies.read"),
     NavigationItem("Spool", "spool.index", "deliveries.read"),
     NavigationItem("Jobs and workers", "engine.index", "deliveries.read"),

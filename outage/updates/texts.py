@@ -14,7 +14,7 @@ from foundation import clock
 from foundation.errors import InputError, RefusedError
 from foundation.logging import get_logger
 from foundation.snapshots import SnapshotStore, Workspace
-from notify.conditions import release_holds
+from notify.conditions import hold_again, release_holds
 from notify.models import DeliveryKind, Purpose
 from notify.outbox import NewDelivery, enqueue
 from notify.registry import EMBEDDED
@@ -49,6 +49,9 @@ _FREED = """
 SELECT before.line_id FROM ({before}) before
 WHERE before.is_out AND before.line_id NOT IN (SELECT line_id FROM ({now}) WHERE is_out)
 """
+
+
+_OUT = "SELECT line_id FROM ({now}) WHERE is_out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +117,9 @@ def queue_texts(
 def free_texts(session: Session, store: SnapshotStore) -> int:
     """Let go the texts that were held for lines which have service again, by the runs that hold now; how many.
 
-    For the scheduler. An incident that is over frees none: its last update tells that service is back, and an older
-    one would tell that it is not. Those expire.
+    For the scheduler. Texts that have not left for lines which lost service again are held again first. An incident
+    that is over frees none: its last update tells that service is back, and an older one would tell that it is not.
+    Those expire.
     """
     freed = 0
     for update, incident in _waiting(session):
@@ -126,10 +130,16 @@ def free_texts(session: Session, store: SnapshotStore) -> int:
             continue
         with store.connect() as workspace:
             sent_by = session.get_one(ImpactRun, update.run_id)
+            held = sum(
+                hold_again(
+                    session, {_key(incident.ref, update.number, line): _condition(incident.ref, line) for line in lines}
+                )
+                for lines in _out(workspace, store, run)
+            )
             for lines in _freed(workspace, store, sent_by, run):
                 freed += release_holds(session, [_condition(incident.ref, line) for line in lines])
         update.freed_turn = run.turn
-        log.info("update_texts_freed", incident=incident.ref, update=update.number, run=run.number)
+        log.info("update_texts_freed", incident=incident.ref, update=update.number, run=run.number, held_again=held)
     return freed
 
 
@@ -163,7 +173,7 @@ class _Shape:
         way, *others = self.routing.ways_for(Purpose.SERVICE, number=msisdn, email=email, prefers=texts_by, brand=brand)
         base, known = language.partition("-")[0], self.versions
         spoken = next(one for one in (language, base, _FALLBACK) if one in known)
-        key = f"{self.incident}:update:{self.number}:{line}"
+        key = _key(self.incident, self.number, line)
         return NewDelivery(
             key=key,
             campaign=self.campaign,
@@ -201,6 +211,14 @@ def _freed(workspace: Workspace, store: SnapshotStore, sent_by: ImpactRun, run: 
         yield batch.column(0).to_pylist()
 
 
+def _out(workspace: Workspace, store: SnapshotStore, run: ImpactRun) -> Iterator[list[int]]:
+    """The lines that are out where a run stops, some at a time."""
+    for batch in workspace.fetch_batches(
+        _OUT.format(now=_lines_sql(store, run)), [clock.to_unix(run.as_of)], size=_FREED_AT_ONCE
+    ):
+        yield batch.column(0).to_pylist()
+
+
 def _lines_sql(store: SnapshotStore, run: ImpactRun) -> str:
     lines = store.source(run.lines_snapshot)
     gross = "gross_pattern" in store.columns(run.lines_snapshot)
@@ -210,6 +228,10 @@ def _lines_sql(store: SnapshotStore, run: ImpactRun) -> str:
         patterns=spans_source(store, run.patterns_snapshot),
         pattern="gross_pattern" if gross else "pattern",
     )
+
+
+def _key(incident: str, update: int, line: int) -> str:
+    return f"{incident}:update:{update}:{line}"
 
 
 def _condition(incident: str, line: int) -> str:

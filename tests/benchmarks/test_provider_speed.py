@@ -19,8 +19,8 @@ from notify.models import DeliveryKind
 from notify.texts import save_text
 from notify.waves import Plan
 from tests.delivery_rows import CAMPAIGN, message, put
-from tests.loopback_smsc import Smsc, loopback_smsc
-from tests.loopback_twilio import ACCOUNT, TOKEN, Fault, Provider, loopback_twilio
+from tests.loopback_twilio import ACCOUNT, TOKEN, AnsweringTwilio, answering_twilio
+from tests.smsc_process import answering_smsc
 
 TEXTS = 2000
 THREADS = 16
@@ -49,7 +49,7 @@ def drained_per_second(database: Database, carrier: Carrier) -> float:
     return TEXTS / (clock.monotonic() - begun)
 
 
-def twilio_for(provider: Provider) -> Twilio:
+def twilio_for(provider: AnsweringTwilio) -> Twilio:
     return Twilio(
         TwilioSettings(
             account=ACCOUNT,
@@ -81,8 +81,7 @@ def test_twilio_against_its_own_sdk_in_a_bare_thread_pool(database: Database) ->
     if database.is_sqlite:
         pytest.skip("measured over PostgreSQL")
     bare = ours = 0.0
-    with loopback_twilio() as provider:
-        provider.fault_of = lambda to, before: Fault(wait_seconds=TWILIO_SECONDS)
+    with answering_twilio(TWILIO_SECONDS) as provider:
         carrier = twilio_for(provider)
         for round_ in range(ROUNDS):
             bare = max(bare, bare_per_second(carrier))
@@ -90,11 +89,11 @@ def test_twilio_against_its_own_sdk_in_a_bare_thread_pool(database: Database) ->
             ours = max(ours, drained_per_second(database, carrier))
         carrier.close()
     print(f"\nTwilio at 50 ms, {THREADS} threads: {ours:,.0f} texts/s, bare SDK {bare:,.0f}: {ours / bare:.0%}")
-    assert len(provider.taken) == 2 * ROUNDS * TEXTS
+    assert provider.taken == 2 * ROUNDS * TEXTS
 
 
-def smpp_for(database: Database, smsc: Smsc) -> Smpp:
-    bind = BindSettings("127.0.0.1", smsc.port, "outage", Smsc.password, "", WINDOW)
+def smpp_for(database: Database, port: int) -> Smpp:
+    bind = BindSettings("127.0.0.1", port, "outage", "secret", "", WINDOW)
     settings = SmppSettings(bind=bind, sender="+447700900000", per_second=10_000.0, answer_seconds=30.0, id_form="same")
     return Smpp(settings, Incoming(database))
 
@@ -114,16 +113,16 @@ def test_smpp_against_window_over_latency(database: Database) -> None:
     if database.is_sqlite:
         pytest.skip("measured over PostgreSQL")
     ours, bare, most = 0.0, 0.0, WINDOW / SMPP_SECONDS
-    with loopback_smsc() as smsc:
-        smsc.latency_seconds = SMPP_SECONDS
-        carrier = smpp_for(database, smsc)
+    with answering_smsc(SMPP_SECONDS) as smsc:
+        carrier = smpp_for(database, smsc.port)
         for round_ in range(ROUNDS):
             bare = max(bare, bare_bind_per_second(carrier))
             enqueued(database, "smpp", round_)
             ours = max(ours, drained_per_second(database, carrier))
         carrier.close()
     print(
-        f"\nSMPP at 20 ms, window {WINDOW}: {ours:,.0f} texts/s of {most:,.0f}: {ours / most:.0%}; "
-        f"the bind without records {bare:,.0f}: {ours / bare:.0%}"
+        f"\nSMPP at 20 ms, window {WINDOW}: {ours:,.0f} texts/s of {most:,.0f}: {ours / most:.0%}; the bind without "
+        f"records {bare:,.0f}: {ours / bare:.0%}; the SMSC answered {smsc.late_ms:.2f} ms late on average"
     )
     assert smsc.most_at_once <= WINDOW
+    assert smsc.taken == 2 * ROUNDS * TEXTS

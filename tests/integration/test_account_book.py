@@ -43,7 +43,7 @@ def balance(database: Database, account: str = "A1") -> list[str]:
 def top_up(database: Database, amount: int, key: str, at: datetime | None = None, **changes) -> int:
     at = at or datetime(2012, 9, 3, 12, tzinfo=UTC)
     with database.transaction() as session:
-        return record_top_up(session, "A1", amount, "GBP", at, key, **changes)
+        return record_top_up(session, "A1", amount, "GBP", at, key, actor="till", **changes)
 
 
 def test_credits_are_booked_and_the_balance_grows_by_them(database: Database):

@@ -202,7 +202,7 @@ def test_who_promises_to_be_idempotent_takes_a_key_once_however_often_it_is_sent
     if not side.carrier.promises.idempotent:
         return
     row = row_of(1)
-    states = {side.carrier.send([dataclasses.replace(row, attempt=attempt)])[0].state for attempt in (1, 1, 2, 3)}
+    states = {side.carrier.send([row._replace(attempt=attempt)])[0].state for attempt in (1, 1, 2, 3)}
     assert states <= THERE
     assert side.effects(row) == 1
 
@@ -226,7 +226,7 @@ def test_who_promises_to_fence_refuses_an_attempt_that_it_was_asked_about(side, 
     side.carrier.ask([row])
     assert side.carrier.send([row])[0].state is S.PENDING
     assert side.effects(row) == 0
-    assert side.carrier.send([dataclasses.replace(row, attempt=2)])[0].state in THERE
+    assert side.carrier.send([row._replace(attempt=2)])[0].state in THERE
     assert side.effects(row) == 1
 
 

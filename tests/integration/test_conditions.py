@@ -8,10 +8,9 @@ import pytest
 
 from foundation import clock
 from foundation.db import Database
-from foundation.errors import InputError
 from notify import queries
 from notify.carriers import CarrierError
-from notify.conditions import hold_again, move_zones, release_holds
+from notify.conditions import hold_again, release_holds
 from notify.counters import count_standings, recount_standings
 from notify.delivery import drain
 from notify.models import DeliveryState
@@ -65,13 +64,17 @@ def test_a_text_is_held_until_the_line_has_service_and_the_credit_goes_meanwhile
 
 def test_a_line_that_goes_down_again_is_held_again(database: Database, wire: Wire):
     put(database, [free(1), free(2)])
+    again = {free(1).key: "service:HLR-1", "INC-1:update:9:9": "service:HLR-1"}
     with database.transaction() as session:
-        assert hold_again(session, [free(1).address, "+440000"], "service:HLR-1") == 1
-        assert hold_again(session, [free(1).address], "service:HLR-1") == 0
+        assert hold_again(session, again) == 1
+        assert hold_again(session, again) == 0
+    assert get(database, free(1)).reason == "without service again"
     assert go(database, wire, Conduct()).delivered == 1
     with database.transaction() as session:
         assert release_holds(session, ["service:HLR-1"]) == 1
     assert go(database, wire, Conduct()).delivered == 1
+    with database.transaction() as session:
+        assert hold_again(session, again) == 0
     assert_counted(database)
 
 
@@ -129,19 +132,6 @@ def test_at_night_texts_sleep_until_morning_and_credits_do_not(database: Databas
     with clock.moved_to(datetime(2026, 7, 2, 7, 0, 5, tzinfo=UTC)):
         assert go(database, wire).delivered == 1
     assert_counted(database)
-
-
-def test_a_recipient_who_moved_to_another_zone_is_looked_at_anew(database: Database, wire: Wire):
-    put(database, [free(1), free(2)])
-    with clock.moved_to(datetime(2026, 7, 1, 22, tzinfo=UTC)):
-        assert go(database, wire).put_off == 2
-        with database.transaction() as session:
-            assert move_zones(session, {free(1).address: "Australia/Sydney"}) == 1
-            with pytest.raises(InputError, match="time zone"):
-                move_zones(session, {free(1).address: "Mars/Olympus"})
-        assert go(database, wire).delivered == 1
-    assert get(database, free(1)).state is DeliveryState.DELIVERED
-    assert get(database, free(2)).state is DeliveryState.PENDING
 
 
 def test_an_unknown_zone_falls_back_to_the_operators(database: Database, wire: Wire):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,17 @@ def terminal(tmp_path: Path, database: Database) -> Iterator[Terminal]:
     terminal = Terminal(tmp_path, database)
     yield terminal
     terminal.app.close()
+
+
+def test_what_is_installed_is_listed_and_a_missing_setting_is_named(terminal: Terminal):
+    listed = terminal("delivery", "carriers").output
+    assert "spool" in listed
+    assert "book" in listed
+    adapters = {**terminal.app.settings.adapters, "OUTAGE_CHANNELS": "spool, twilio"}
+    terminal.app = App(dataclasses.replace(terminal.app.settings, adapters=adapters))
+    refused = terminal("delivery", "carriers")
+    assert refused.exit_code == 2
+    assert "OUTAGE_TWILIO_ACCOUNT" in refused.output
 
 
 def test_a_campaign_is_paused_resumed_and_aborted(terminal: Terminal, database: Database):

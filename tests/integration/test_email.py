@@ -59,7 +59,7 @@ def text(number: int = 1, **others: Any) -> Outgoing:
         address=f"line{number}@example.org",
         body="We are sorry for 11 July. You get £3.00. Código K7.",
     )
-    return dataclasses.replace(row, **others)
+    return row._replace(**others)
 
 
 def test_each_row_is_one_mail_with_our_row_in_its_id(server, carrier):

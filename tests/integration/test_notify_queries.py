@@ -49,8 +49,6 @@ def test_deliveries_are_listed_and_counted_by_campaign_kind_state_and_whole_sear
         for search in (posting(2).address, posting(2).key):
             assert [row.key for row in queries.list_deliveries(session, search=search)] == [posting(2).key]
         assert queries.count_deliveries(session, search=posting(2).group_key) == 2
-        addressed = queries.list_addressed(session, [posting(2).address, message(2).address])
-        assert [row.key for row in addressed] == [posting(2).key, message(2).key]
 
 
 def test_one_delivery_is_found_by_its_key_with_its_attempts(delivered: Database):

@@ -36,11 +36,11 @@ class Kept:
         self.answers: list[tuple[str, str]] = []
         self.fails = 0
 
-    def keep_receipt(self, channel, provider_ref, state, provider_status, reason) -> None:  # noqa: ARG002
+    def keep_receipts(self, channel, receipts) -> None:  # noqa: ARG002
         if self.fails:
             self.fails -= 1
             raise RuntimeError
-        self.receipts.append((provider_ref, state, provider_status, reason))
+        self.receipts += receipts
 
     def keep_answer(self, channel, address, words) -> None:  # noqa: ARG002
         self.answers.append((address, words))
@@ -84,7 +84,7 @@ def text(number: int = 1, **others: Any) -> Outgoing:
         address=f"+4477009{number:05d}",
         body=f"Sorry. Code {number}.",
     )
-    return dataclasses.replace(row, **others)
+    return row._replace(**others)
 
 
 def wait_until(holds) -> None:
@@ -287,6 +287,8 @@ def test_settings_are_read_by_name(tmp_path):
         ("OUTAGE_SMPP_WINDOW", "0"),
         ("OUTAGE_SMPP_RECEIPT_IDS", "octal"),
         ("OUTAGE_SMPP_PASSWORD", ""),
+        ("OUTAGE_SMPP_PASSWORD", "nine-long"),
+        ("OUTAGE_SMPP_SYSTEM_ID", "sixteen-letters-"),
     ],
 )
 def test_a_setting_that_is_missing_or_wrong_is_named(tmp_path, name, value):

@@ -11,7 +11,7 @@ from foundation.errors import InputError, NotFoundError
 from notify.models import TextVersion
 from notify.notice_texts import NOTICE_TEXTS
 from notify.ready_texts import READY_TEXTS
-from notify.texts import current_text, get_version, install_ready_texts, list_current_texts, save_text, texts_hash
+from notify.texts import current_text, get_version, install_ready_texts, list_current_texts, save_text
 
 READY = len(READY_TEXTS) + len(NOTICE_TEXTS)
 
@@ -77,20 +77,3 @@ def test_ready_texts_are_installed_once_and_never_over_own_wording(database: Dat
         assert install_ready_texts(session, "system") == 0
         assert current_text(session, "credit_only", "en").id == own.id
         assert len(list_current_texts(session)) == READY
-
-
-def test_the_hash_of_texts_moves_with_each_of_their_words_and_no_others(database: Database):
-    save(database, "one")
-    save(database, "two", "other")
-
-    def hashes() -> tuple[str, str]:
-        with database.reading() as session:
-            return texts_hash(session, ["told"]), texts_hash(session, ["other", "told"])
-
-    before = hashes()
-    assert before == hashes()
-    save(database, "two!", "other")
-    after = hashes()
-    assert (before[0] == after[0], before[1] == after[1]) == (True, False)
-    save(database, "eins", language="de")
-    assert hashes()[0] != before[0]

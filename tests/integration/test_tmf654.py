@@ -61,7 +61,7 @@ def credit(number: int = 1, **others: Any) -> Outgoing:
         amount_minor=307,
         currency="GBP",
     )
-    return dataclasses.replace(row, **others)
+    return row._replace(**others)
 
 
 def test_a_credit_is_put_on_the_accounts_bucket_with_our_key(balances, carrier):

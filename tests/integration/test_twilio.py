@@ -65,7 +65,7 @@ def text(number: int = 1, **others: Any) -> Outgoing:
         address=f"+4477009{number:05d}",
         body=f"Sorry. Code {number}.",
     )
-    return dataclasses.replace(row, **others)
+    return row._replace(**others)
 
 
 def test_a_text_is_taken_with_our_row_in_its_callback(provider, twilio):
@@ -258,6 +258,7 @@ def test_settings_are_read_by_name(tmp_path):
         ("OUTAGE_TWILIO_SENDERS", ""),
         ("OUTAGE_TWILIO_SENDERS", "MG1, +447700900000"),
         ("OUTAGE_TWILIO_THREADS", "0"),
+        ("OUTAGE_TWILIO_KEY", "SK1"),
         ("OUTAGE_TWILIO_TIMEOUT", "soon"),
         ("OUTAGE_PUBLIC_URL", ""),
     ],

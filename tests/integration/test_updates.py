@@ -292,6 +292,13 @@ def test_a_held_text_goes_when_a_later_run_says_that_its_line_has_service(incide
         3: False,
         4: True,
     }
+    # It lost service again before its text had left.
+    with clock.moved_to(at(2.7), stopped=True), incident.transaction() as session:
+        session.execute(update(Outage).where(Outage.element_id == 2).values(ended_at=None))
+    with clock.moved_to(at(2.8), stopped=True):
+        measure_impact(incident, store, _REF, actor="nina")
+    assert free(2.9) == 0
+    assert {row.hold for row in deliveries(incident).values()} == {f"service:{_REF}:{line}" for line in range(1, 5)}
     # When all is over an older text must not tell that it is not.
     with clock.moved_to(at(3), stopped=True), incident.transaction() as session:
         incidents.restore_elements(session, incidents.get_incident(session, _REF), None, at=at(3), actor="nina")

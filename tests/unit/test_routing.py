@@ -90,6 +90,21 @@ def test_the_settings_say_what_is_installed_and_who_carries_what(tmp_path: Path)
     assert made.channels == {"twilio": NUMBER, "email": EMAIL}
 
 
+@pytest.mark.parametrize(
+    ("setting", "text", "word"),
+    [
+        ("OUTAGE_POSTING_ROUTES", "kind=bill_credti: book", "bill_credti"),
+        ("OUTAGE_POSTING_ROUTES", "kind=bill_credit|voucher: adjustment_file; *: book", "voucher"),
+        ("OUTAGE_TEXT_ROUTES", "purpose=servce: spool; *: spool", "servce"),
+    ],
+)
+def test_a_misspelt_word_is_refused_for_its_route_would_never_fit(tmp_path: Path, setting: str, text: str, word: str):
+    given = {"OUTAGE_DATA": str(tmp_path), "OUTAGE_ACCOUNT_SYSTEMS": "adjustment_file, book", setting: text}
+    with pytest.raises(InputError, match=f"setting {setting}") as refused:
+        make_routing(read_settings(given))
+    assert refused.value.value == word
+
+
 def test_without_settings_the_book_and_the_spool_carry_everything():
     assert EMBEDDED.system_for("voucher") == "book"
     assert EMBEDDED.ways_for("compensation", number="+447700900001", email="a@b.org") == (
