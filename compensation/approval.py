@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from compensation.document.reading import PolicyDocument
 from compensation.models import Approval, Assessment, AssessmentState, Case, CaseSummary, PolicyState, PolicyVersion
 from compensation.policies import label, load_document
+from compensation.text_checks import list_unwritable
 from compensation.voucher_codes import check_pools
 from foundation import clock
 from foundation.audit import write_audit
@@ -124,13 +126,18 @@ def bound_hash(session: Session, assessment: Assessment) -> str | None:
 
 
 def check_releasable(session: Session, assessment: Assessment, bound: Binding) -> None:
-    """Raise RefusedError for a policy that is not approved, a limit passed, a text missing, or a pool exhausted."""
+    """Raise RefusedError for a policy that is not approved, a limit passed, a pool exhausted, or a text.
+
+    That is missing, or has a placeholder that nothing the policy gives fills: versions submitted before that was looked
+    at are still in force, and texts change after a policy was submitted.
+    """
     if bound.version.state is not PolicyState.APPROVED:
         raise RefusedError(f"{label(bound.version)} is {bound.version.state}", accepted="an approved policy version")
-    limits = load_document(session, bound.version).limits
+    document = load_document(session, bound.version)
+    limits = document.limits
     _check_limit("amount per line", assessment.totals["most_per_line_minor"], limits.amount_per_line_minor, assessment)
     _check_limit("total", assessment.totals["cost_minor"], limits.total_minor, assessment)
-    _check_texts(session, assessment, bound.texts)
+    _check_texts(session, assessment, document, bound.texts)
     check_pools(session, assessment.totals.get("codes", {}), assessment.currency)
 
 
@@ -144,10 +151,20 @@ def _check_limit(name: str, amount: int, limit: int | None, assessment: Assessme
         )
 
 
-def _check_texts(session: Session, assessment: Assessment, texts: Sequence[TextVersion]) -> None:
+def _check_texts(
+    session: Session, assessment: Assessment, document: PolicyDocument, texts: Sequence[TextVersion]
+) -> None:
     missing = sorted(list_text_names(session, assessment) - {text.name for text in texts})
     if missing:
         raise RefusedError("no such text", where=assessment.ref, value=missing, accepted="a text saved under that name")
+    problems = list_unwritable(document, texts)
+    if problems:
+        raise RefusedError(
+            "a text cannot be written for what the policy gives",
+            where=assessment.ref,
+            value="; ".join(problems),
+            accepted="texts whose placeholders are all filled; save the text anew",
+        )
 
 
 def _require_second_person(assessment: Assessment, actor: str, reason: str) -> None:

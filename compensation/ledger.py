@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, String, cast, func, insert, literal, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, String, and_, cast, func, insert, literal, select
 from sqlalchemy.orm import Session, aliased
 
 from compensation.models import Assessment, AssessmentState, Credit, LedgerEntry
@@ -10,7 +10,8 @@ from foundation import clock
 from foundation.db import Instant
 from notify.totals import select_confirmed_postings
 
-_COLUMNS = ["key", "credit_id", "kind", "debit", "credit", "amount_minor", "currency", "at"]
+_COLUMNS = ["credit_id", "kind", "number", "debit", "credit", "amount_minor", "currency", "at"]
+_ONCE = 1
 
 
 def accrue(session: Session, assessment: Assessment) -> None:
@@ -29,9 +30,9 @@ def accrue_credit(session: Session, key: str) -> None:
 def _enter_owed(session: Session, which: ColumnElement[bool]) -> None:
     at = literal(clock.now(), Instant)
     rows = select(
-        Credit.key + ":accrued",
         Credit.id,
         literal("accrued"),
+        literal(_ONCE),
         literal("expense:") + Credit.basis,
         _owed(Credit.account_id),
         Credit.amount_minor,
@@ -51,9 +52,9 @@ def record_confirmations(session: Session) -> int:
     accrued, posted = aliased(LedgerEntry), aliased(LedgerEntry)
     rows = (
         select(
-            Credit.key + ":posted",
             Credit.id,
             literal("posted"),
+            literal(_ONCE),
             _owed(Credit.account_id),
             literal("customer:") + cast(Credit.account_id, String),
             confirmed.c.amount_minor,
@@ -61,9 +62,9 @@ def record_confirmations(session: Session) -> int:
             literal(clock.now(), Instant),
         )
         .join(confirmed, confirmed.c.key == Credit.key)
-        .join(accrued, accrued.key == Credit.key + ":accrued")
-        .outerjoin(posted, posted.key == Credit.key + ":posted")
-        .where(posted.id.is_(None))
+        .join(accrued, _first(accrued, "accrued"))
+        .outerjoin(posted, _first(posted, "posted"))
+        .where(posted.credit_id.is_(None))
     )
     result = session.execute(insert(LedgerEntry).from_select(_COLUMNS, rows))
     return int(result.rowcount)  # type: ignore[attr-defined]
@@ -77,6 +78,10 @@ def balance_of(session: Session, assessment_id: int, kind: str) -> int:
         .where(Credit.assessment_id == assessment_id, LedgerEntry.kind == kind)
     )
     return int(session.scalar(statement) or 0)
+
+
+def _first(entry: type[LedgerEntry], kind: str) -> ColumnElement[bool]:
+    return and_(entry.credit_id == Credit.id, entry.kind == kind, entry.number == _ONCE)
 
 
 def _owed(account_id: SQLColumnExpression[int]) -> ColumnElement[str]:

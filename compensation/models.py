@@ -6,7 +6,7 @@ import enum
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from foundation.db import Base, Document, Instant, Key, choice
@@ -212,9 +212,10 @@ class Credit(Base):
 
 
 class LedgerEntry(Base):
-    """Double entry in one row: `amount_minor` moves from `debit` to `credit`; never edited, once per key.
+    """Double entry in one row: `amount_minor` moves from `debit` to `credit`; never edited, never entered twice.
 
-    Kinds: accrued (at release), posted (at confirmation), reversed.
+    Kinds: accrued (at release), posted (at confirmation), reversed. `number` counts a credit's entries of one kind:
+    what is entered once has the number 1, so that nothing but the primary key need keep it from being entered again.
     """
 
     __tablename__ = "ledger_entries"
@@ -223,10 +224,9 @@ class LedgerEntry(Base):
         CheckConstraint("debit <> credit", name="two_sides"),
     )
 
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
-    key: Mapped[str] = mapped_column(String(144), unique=True)
-    credit_id: Mapped[int] = mapped_column(ForeignKey("credits.id"), index=True)
-    kind: Mapped[str] = mapped_column(String(16), index=True)
+    credit_id: Mapped[int] = mapped_column(ForeignKey("credits.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    number: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     debit: Mapped[str] = mapped_column(String(128))
     credit: Mapped[str] = mapped_column(String(128))
     amount_minor: Mapped[int]

@@ -114,10 +114,23 @@ def list_text_problems(session: Session, document: PolicyDocument) -> list[str]:
     known = {version.name for version in versions if version.language == FALLBACK_LANGUAGE}
     own = {document.terms.correction_text} - {NO_TERMS.correction_text}
     missing = sorted((names | own if names else names) - known)
-    problems = [f'there is no text "{name}" in {FALLBACK_LANGUAGE}' for name in missing]
+    return [f'there is no text "{name}" in {FALLBACK_LANGUAGE}' for name in missing] + _problems(
+        document, versions, sent
+    )
+
+
+def list_unwritable(document: PolicyDocument, versions: Sequence[TextVersion]) -> list[str]:
+    """What cannot be written of some texts for what a policy gives, in the words of `list_text_problems`."""
+    common = {NO_TERMS.correction_text} - _corrections(document)
+    return _problems(document, [version for version in versions if version.name not in common], _sent(document))
+
+
+def _problems(
+    document: PolicyDocument, versions: Sequence[TextVersion], sent: Sequence[tuple[str, Decision]]
+) -> list[str]:
+    problems: list[str] = []
     for version in versions:
-        unfilled = list(_unfilled(document, version))
-        problems += unfilled or _unwritten(version, sent)
+        problems += list(_unfilled(document, version)) or _unwritten(version, sent)
     return problems
 
 

@@ -14,9 +14,10 @@ import pyarrow as pa
 from compensation.cases import account_sql
 from compensation.cases.facts import facts_to_json
 from compensation.cases.situation import DecidedCase, Situation
-from compensation.cases.standings import MILLIONTHS
+from compensation.cases.standings import MILLIONTHS, Standings
 from compensation.cases.sums import Summary, Sums, amount_of
 from compensation.decision.function import FastDecision, PolicyFunction
+from compensation.decision.settling import Standing
 from compensation.document.reading import TableDecision
 from compensation.reward_json import reward_to_json
 from compensation.rewards import Per, RewardLine
@@ -26,6 +27,7 @@ MANY_CASES = 5_000
 """Above so many the cases are kept in a snapshot; up to it each is a row with its trace."""
 
 _AT_ONCE = 10_000
+_SORTED_AT_ONCE = 100_000
 REFINED = "refined_cases"
 _LINE_VALUES = ("line_minor", "given_minor", "cap_minor")
 _DECIDED = pa.schema(
@@ -114,8 +116,15 @@ class _Making:
         """The snapshot of all cases, decided by the generated function."""
         ((empty,),) = [(batch.schema,) for batch in workspace.fetch_batches(f"{query} LIMIT 1", size=1)]
         schema = pa.schema([*empty, *_DECIDED])
-        batches = workspace.fetch_batches(f"{query} ORDER BY number", size=_AT_ONCE)
+        batches = self.batches(workspace, query)
         return store.write_batches("cases", schema, (self.decided_batch(batch, schema) for batch in batches))
+
+    def batches(self, workspace: Workspace, query: str) -> Iterator[pa.RecordBatch]:
+        """All cases in the order of their numbers, which run from 1."""
+        # Sorted all at once, they would be held a second time beside their table.
+        for first in range(1, self.total + 1, _SORTED_AT_ONCE):
+            numbers = f"WHERE number BETWEEN {first} AND {first + _SORTED_AT_ONCE - 1}"
+            yield from workspace.fetch_batches(f"{query} {numbers} ORDER BY number", size=_AT_ONCE)
 
     def decided_batch(self, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
         function = self.function
@@ -221,19 +230,29 @@ def tell_accounts_apart(situation: Situation, store: SnapshotStore, workspace: W
 def _case_values(situation: Situation, workspace: Workspace, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """What each case gives per account, the cash of its own, and its account's cap; as if nothing was given before."""
     function = PolicyFunction(situation.document, on=situation.incident.outage_date)
-    names = [reward.name for reward in situation.standings.per_account]
     for batch in workspace.fetch_batches(f"FROM {account_sql.NUMBERS}", size=_AT_ONCE):
         rows = []
         for number, *group, _lines in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             standing = situation.standing_of(group)
-            before = int(standing.given.get("money", 0))
             decision = function(situation.facts_quickly(group), replace(standing, given={}))
-            given = {line.name: _comparable(line) for line in decision.rewards if line.per is Per.ACCOUNT}
-            own = sum(line.amount_minor or 0 for line in decision.rewards if line.per is Per.LINE and line.is_cash)
-            caps = [decision.caps[place] for place in situation.standings.account_caps if decision.caps]
-            rows.append((number, *(given.get(name) for name in names), own, before, max(caps, default=0)))
+            shared, *own = account_values(situation.standings, standing, decision)
+            rows.append((number, *shared, *own))
         columns = zip(*rows, strict=True)
         yield pa.RecordBatch.from_arrays([pa.array(column, pa.int64()) for column in columns], schema=schema)
+
+
+def account_values(
+    standings: Standings, standing: Standing, decision: FastDecision
+) -> tuple[tuple[int | None, ...], int, int, int]:
+    """What a line gives per account (None: not), the cash of its own, what of that it was given, its account's cap.
+
+    `decision` is the one without regard to other lines, as if nothing had been given before.
+    """
+    shared = {line.name: _comparable(line) for line in decision.rewards if line.per is Per.ACCOUNT}
+    own = sum(line.amount_minor or 0 for line in decision.rewards if line.per is Per.LINE and line.is_cash)
+    caps = [decision.caps[place] for place in standings.account_caps if decision.caps]
+    before = int(standing.given.get("money", 0))
+    return tuple(shared.get(one.name) for one in standings.per_account), own, before, max(caps, default=0)
 
 
 def _comparable(line: RewardLine) -> int:

@@ -47,7 +47,7 @@ def test_every_migration_can_be_taken_back_and_applied_again(database: Database)
     with database.engine.begin() as connection:
         command.downgrade(migrate.config_for(connection), "base")
     assert migrate.current_revision(database) is None
-    assert migrate.upgrade(database) == (None, "0018")
+    assert migrate.upgrade(database) == (None, "0019")
 
 
 def test_upgrading_again_changes_nothing(database: Database) -> None:
@@ -150,6 +150,37 @@ def test_no_row_is_lost_when_a_database_in_use_is_brought_up_to_date(empty_datab
         command.check(migrate.config_for(connection))
     assert after == before
     assert {count for name, count in before.items() if name != "alembic_version"} == {1}
+
+
+def test_entries_of_the_ledger_keep_their_sides_and_are_told_apart_by_credit_and_kind(empty_database: Database) -> None:
+    migrate.upgrade(empty_database, "0018")
+    fill(empty_database)
+    entries = "SELECT {0} FROM ledger_entries ORDER BY credit_id, kind"
+    sides = "credit_id, kind, debit, credit, amount_minor, currency, at"
+    insert = (
+        f"INSERT INTO ledger_entries (id, key, {sides})"
+        " VALUES ({0}, 'key:{1}', 1, '{1}', 'owed:7', 'customer:7', 250, 'GBP', 99)"
+    )
+
+    def read(columns: str) -> list[tuple[Any, ...]]:
+        with empty_database.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(entries.format(columns)))]
+
+    with empty_database.engine.begin() as connection:
+        connection.execute(text("DELETE FROM ledger_entries"))
+        for number, kind in enumerate(("accrued", "posted"), 2):
+            connection.execute(text(insert.format(number, kind)))
+    before = read(sides)
+    migrate.upgrade(empty_database, "0019")
+    assert read(sides) == before
+    assert read("kind, number") == [("accrued", 1), ("posted", 1)]
+    again = f"INSERT INTO ledger_entries ({sides}, number) SELECT {sides}, number FROM ledger_entries"
+    with pytest.raises(IntegrityError), empty_database.engine.begin() as connection:
+        connection.execute(text(again))
+    with empty_database.engine.begin() as connection:
+        command.downgrade(migrate.config_for(connection), "0018")
+    assert read(sides) == before
+    assert read("key") == [("key:accrued",), ("key:posted",)]
 
 
 def test_a_row_that_refers_to_nothing_stops_the_migration_and_nothing_is_changed(tmp_path: Path) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import func, select
 
+from compensation.approval import binding
 from compensation.document.reading import load_policy
+from compensation.models import Approval, Assessment, AssessmentState, Credit, LedgerEntry
 from compensation.policies import save_policy, submit_policy
 from compensation.policy_blockers import list_blockers
 from compensation.text_checks import list_text_problems, text_names
 from foundation.db import Database
 from foundation.errors import RefusedError
+from foundation.snapshots import SnapshotStore
+from notify.models import Delivery
 from notify.texts import install_ready_texts, save_text
-from tests.credit_world import HEAD
+from tests.credit_world import HEAD, make_world
 
 BODY = """\
 decisions:
@@ -103,3 +108,31 @@ def test_submitting_is_refused_and_the_page_says_why(texts: Database) -> None:
     assert sum("{pays_on}" in words for words in told) == 3
     with pytest.raises(RefusedError, match=r'credit_only" in es: \{pays_on\}'), texts.transaction() as session:
         submit_policy(session, version.id, actor="maria")
+
+
+def test_a_release_under_a_version_that_nobody_checked_is_refused_before_anything_is_written(
+    database: Database, store: SnapshotStore
+) -> None:
+    world = make_world(database, store, [1])
+    # Approved whatever its texts say, as before they were looked at.
+    body = "rewards: [{name: credit, kind: bill_credit, amount: 3.00}]\ntext: '\"credit_only\"'\n"
+    ref = world.assess(world.save(body))
+    said = r'text "credit_only" in en: \{pays_on\} is filled by a credit.* that says `pays on`'
+    with pytest.raises(RefusedError, match=said):
+        world.approve(ref)
+    with database.transaction() as session:
+        assessment = session.scalars(select(Assessment)).one()
+        assessment.state = AssessmentState.APPROVED
+        bound = {"assessment_id": assessment.id, "bound_hash": binding(session, assessment).hash}
+        session.add(Approval(**bound, decision="approved", reason="then", decided_by="omar", decided_at=world.now))
+    with pytest.raises(RefusedError, match=said):
+        world.release(ref)
+    with database.reading() as session:
+        counts = [session.scalar(select(func.count()).select_from(one)) for one in (Credit, LedgerEntry, Delivery)]
+    assert counts == [0, 0, 0]
+    with database.transaction() as session:
+        for language in ("de", "en", "es"):
+            save_text(session, "credit_only", language, "{brand}: {credit}", author="marketing")
+        approval = session.scalars(select(Approval)).one()
+        approval.bound_hash = binding(session, session.scalars(select(Assessment)).one()).hash
+    assert world.release(ref).is_new
