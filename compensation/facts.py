@@ -318,9 +318,12 @@ def check_name(name: str) -> None:
     accepted = f"words of letters and digits with single spaces, at most {_MAX_NAME} characters, such as service fee"
     if not _NAME.fullmatch(name) or len(name) > _MAX_NAME:
         raise InputError("not a name that rules can read", value=name, accepted=accepted)
-    if name.split(maxsplit=1)[0] in KEYWORDS or name in FUNCTION_NAMES:
-        taken = ", ".join(sorted(KEYWORDS | FUNCTION_NAMES))
-        raise InputError("the name belongs to the rule language", value=name, accepted=f"a name other than {taken}")
+    first = name.split(maxsplit=1)[0]
+    if first in KEYWORDS:
+        what = f'"{first}", with which it begins, belongs to the rule language'
+        raise InputError(what, value=name, accepted="another first word")
+    if name in FUNCTION_NAMES:
+        raise InputError("a function of the rule language is called so", value=name, accepted="another name")
 
 
 def with_attributes(attributes: Iterable[Fact]) -> dict[str, Fact]:

@@ -41,6 +41,19 @@ def with_cases_sql(population: str, cases: Mapping[str, str]) -> str:
     return f"SELECT p.*{told} FROM ({population}) p{joins}" if cases else population
 
 
+def kinds_sql(numbered: str, history: str | None, limit: int) -> str:
+    """One row per kind of account: the cases of its lines (a list in the order of line ids), what was before, how many.
+
+    `numbered` as `account_sql.numbered_sql`, `history` as `standing_sql.account_history_sql`.
+    """
+    accounts = f"SELECT account_id, list(number ORDER BY line_id) AS lines FROM ({numbered}) GROUP BY account_id"
+    before = "coalesce(a.a_other, 0)::BIGINT, coalesce(a.a_month, 0)::BIGINT, a.a_given, a.a_line_given"
+    join = f"LEFT JOIN ({history}) a ON a.account_id = l.account_id"
+    if history is None:
+        before, join = "0, 0, NULL::VARCHAR, NULL::VARCHAR", ""
+    return f"SELECT l.lines, {before}, count(*) AS accounts FROM ({accounts}) l {join} GROUP BY ALL LIMIT {limit}"
+
+
 def with_before_sql(population: str, before: Mapping[str, tuple[str, Sequence[str]]]) -> str:
     """The population with columns of what was before, each name ended by the key that it stands under in `before`.
 

@@ -21,9 +21,15 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 def read_text(path: Path) -> str:
     """The text of a policy file; raises InputError when it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read: {error}", where=str(path), accepted="a YAML file in UTF-8") from None
+        data = path.read_bytes()
+        return data.decode("utf-8")
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path), accepted="a YAML file") from None
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+        where, value = f"{path}:{line}:{column}", f"the byte {data[error.start]:#04x}"
+        raise InputError("not UTF-8", where=where, value=value, accepted="a YAML file saved as UTF-8") from None
 
 
 def read_document(path: Path) -> PolicyDocument:

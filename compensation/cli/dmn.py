@@ -42,7 +42,8 @@ def _bytes(path: Path) -> bytes:
 
 
 def _model(path: Path, decision: str = "") -> Model:
-    model = read_model(_bytes(path), decision)
+    beside = (_bytes(other) for other in sorted(path.parent.glob("*.dmn")) if other != path)
+    model = read_model(_bytes(path), decision, others=beside, as_far_as_possible=bool(decision))
     for warning in model.warnings:
         click.echo(f"warning: {path}: {warning}", err=True)
     return model
@@ -56,7 +57,7 @@ def run(model: Path, decision: str, given: str) -> None:
     """Evaluate a decision of MODEL and print its result as JSON; why it is null goes to standard error.
 
     Inputs that are not given are null, and named on standard error. Dates, times and durations are ISO 8601 texts.
-    What the decision does not require need not be readable.
+    What the decision does not require need not be readable. Models that MODEL imports are found beside it (*.dmn).
     """
     read = _model(model, decision)
     text = _bytes(Path(given[1:])).decode(errors="replace") if given.startswith("@") else given

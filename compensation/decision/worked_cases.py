@@ -20,13 +20,13 @@ from compensation.decision.lost_facts import (
     pattern_value,
 )
 from compensation.decision.measuring import Measuring
-from compensation.decision.settling import Standing
+from compensation.decision.settling import AccountShare, Standing
 from compensation.document.model import Expectation, PolicyDocument, PolicyTest
 from compensation.facts import Origin
 from compensation.feel import Value
 from compensation.feel.values import read_date, write_number
 from compensation.measures import Measure
-from compensation.rewards import RewardLine
+from compensation.rewards import Per, RewardLine
 from foundation.errors import InputError
 from foundation.money import exponent
 from outage.intervals import first, union
@@ -83,7 +83,7 @@ def decision_of(document: PolicyDocument, test: PolicyTest) -> Decision:
 def _decided(document: PolicyDocument, test: PolicyTest, on: date) -> Decision:
     facts = given_facts(document, test, on)
     told = told_before(document, {name: facts.get(name) for name in document.facts_read()}, _before(test), on)
-    return decide(document, facts, on=on, standing=_standing(test), told=told)
+    return decide(document, facts, on=on, standing=_standing(document, test), told=told)
 
 
 def outage_date(document: PolicyDocument, test: PolicyTest) -> date:
@@ -119,11 +119,14 @@ def given_facts(document: PolicyDocument, test: PolicyTest, on: date) -> dict[st
     return facts
 
 
-def _standing(test: PolicyTest) -> Standing:
-    other, month = (test.given.get(name) for name in ("credited for this incident", _OWN_MONTH))
-    return Standing(
-        other_minor=other if isinstance(other, int) else 0, month_minor=month if isinstance(month, int) else 0
-    )
+def _standing(document: PolicyDocument, test: PolicyTest) -> Standing:
+    """What was given before; the line is alone on its account, so that what it had, the account had."""
+    given = (test.given.get(name) for name in ("credited for this incident", _OWN_MONTH))
+    other, month = (value if isinstance(value, int) else 0 for value in given)
+    shared = frozenset(reward.name for reward in document.rewards if reward.per is Per.ACCOUNT)
+    concerns = bool(shared or document.terms.caps_of(Per.ACCOUNT))
+    account = AccountShare(shared, other_minor=other, month_minor=month) if concerns and (other or month) else None
+    return Standing(other_minor=other, month_minor=month, account=account)
 
 
 def _before(test: PolicyTest) -> Before:

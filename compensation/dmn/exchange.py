@@ -5,14 +5,16 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Mapping
+from fractions import Fraction
 
 from compensation.dmn.model import MONEY, Decision, InputData, ItemType, Model
 from compensation.document.explained import write_explained
 from compensation.document.parts import parameter_names, scalar, with_decisions, without_decisions
 from compensation.document.reading import ExpressionDecision, Parameter, PolicyDecision, PolicyDocument
 from compensation.facts import Fact
-from compensation.feel import FeelType, Literal, Node, UnaryTests, suggestion, write_expression
+from compensation.feel import FeelType, Literal, Node, UnaryTests, Value, suggestion, write_expression
 from compensation.feel.nodes import Binary, Equals, If, Name
+from compensation.feel.values import write_number
 from compensation.tables.table import Table
 from compensation.tables.text import write_table
 from foundation.errors import InputError
@@ -60,13 +62,20 @@ def _type_ref(fact: Fact) -> str:
 def _parameter(parameter: Parameter) -> Decision:
     """The value by the date of the outage; the first holds before its day too, for the policy is not in force then."""
     latest = parameter.values[0]
-    node: Node = Literal(latest.value)
+    node = _value(latest.value)
     for dated in parameter.values[1:]:
         since = Binary(">=", Name(_OUTAGE_DATE), Literal(dated.since))
-        node = If(since, Literal(dated.value), node)
+        node = If(since, _value(dated.value), node)
     requires = (_OUTAGE_DATE,) if len(parameter.values) > 1 else ()
     meaning = " ".join(f"{parameter.unit}; source: {parameter.source}".split())
     return Decision(parameter.name, node, str(parameter.type), requires, meaning=meaning)
+
+
+def _value(value: Value) -> Node:
+    """A value as it is written; a fraction that does not end, such as a third, as its division."""
+    if isinstance(value, Fraction) and "/" in write_number(value):
+        return Binary("/", Literal(Fraction(value.numerator)), Literal(Fraction(value.denominator)))
+    return Literal(value)
 
 
 def _decision(decision: PolicyDecision, decided: Mapping[str, PolicyDecision]) -> Decision:
@@ -100,10 +109,17 @@ def model_to_policy(model: Model, head: Mapping[str, str]) -> str:
     defined = [one.name for one in model.knowledge] + [one.name for one in model.services]
     if defined:
         raise InputError("a policy has no functions or services", where=defined[0], accepted="decisions alone")
+    _refuse_imported(model)
     decisions = _decisions_text(model)
     if model.policy:
         return with_decisions(model.policy, decisions)
     return _head_text(model, head) + "\n" + decisions + "\nrewards: []\n"
+
+
+def _refuse_imported(model: Model) -> None:
+    taken = [one.name for one in model.decisions if one.prefix]
+    if taken:
+        raise InputError("a policy takes no decisions from other models", where=taken[0], accepted="a model by itself")
 
 
 def _decisions_text(model: Model) -> str:

@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 import decimal
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -51,7 +51,7 @@ def checked_inputs(model: Model, inputs: Mapping[str, Any], service: DecisionSer
     types = Types(model.items)
     known = model.typed(service)
     found: dict[str, Value] = {}
-    for name, given in inputs.items():
+    for name, given in flattened(inputs, known):
         if name not in known:
             accepted = suggestion(name, known) or listing(known)
             raise InputError("the model has no such input", where=model.name, value=name, accepted=accepted)
@@ -61,6 +61,16 @@ def checked_inputs(model: Model, inputs: Mapping[str, Any], service: DecisionSer
             raise InputError("not a value of this input", where=name, value=write_value(given), accepted=kind.type.said)
         _refuse(types, types.items.get(known[name]), found[name], name)
     return found
+
+
+def flattened(given: Mapping[str, Any], known: Collection[str], around: str = "") -> Iterator[tuple[str, Any]]:
+    """What is given by the names of inputs: those of an imported model may stand in an object of its name."""
+    for name, value in given.items():
+        whole = f"{around}{name}"
+        if whole not in known and isinstance(value, Mapping) and any(one.startswith(f"{whole}.") for one in known):
+            yield from flattened(value, known, f"{whole}.")
+        else:
+            yield whole, value
 
 
 def _plain(given: Any, where: str) -> Value:
@@ -140,7 +150,7 @@ def inputs_from_json(model: Model, text: str) -> dict[str, Value]:
     known = model.typed() | {one.name: one.type_ref for one in model.decisions}
     return {
         name: from_json(value, types.named(known[name]), name) if name in known else None
-        for name, value in given.items()
+        for name, value in flattened(given, known)
     }
 
 

@@ -130,7 +130,7 @@ class LogicReader(TextReader):
         for entry in element.all("contextEntry"):
             variable = entry.first("variable")
             name = " ".join(variable.get("name").split()) if variable else _RESULT
-            node = self.inside(entry, name)
+            node = self.as_declared(self.inside(entry, name), name, variable)
             entries.append((name, node))
             self.scope = {**self.scope, name: self.entry_type(node, variable)}
             if variable is None:
@@ -214,6 +214,16 @@ class LogicReader(TextReader):
         if declared.type is not FeelType.UNKNOWN:
             return declared
         return NameType(check_expression(node, self.scope)[0])
+
+    def as_declared(self, node: Node, name: str, variable: Element | None) -> Node:
+        """An entry of a declared type: what is none of it is null, as it is for an argument of a function."""
+        written = plain_type_ref(variable.get("typeRef")) if variable else ""
+        kind = self.types.named(written)
+        plain = kind.item is None and kind.fields is None
+        actual = check_expression(node, self.scope)[0]
+        if kind.type in (FeelType.UNKNOWN, FeelType.FUNCTION) or (plain and actual in (kind.type, FeelType.NULL)):
+            return node
+        return Invoke(FunctionOf((Parameter(name, written, kind),), Name(name)), (node,))
 
     def relation(self, element: Element) -> Node:
         columns = [" ".join(column.get("name").split()) for column in element.all("column")]

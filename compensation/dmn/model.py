@@ -13,6 +13,8 @@ from foundation.errors import InputError
 Logic = Table | Node
 
 MONEY = "money"
+PREFIX = " prefix"
+"""Stands among an element's attributes for the name under which its model was imported; XML has no such name."""
 
 
 class ModelError(InputError):
@@ -54,7 +56,8 @@ class Decision:
     """A decision: what it requires by name (inputs and decisions; functions apart), and its table or expression.
 
     `explained` is what a policy says about findings in its table, as it stands in the policy's text. `title` is the
-    decision's own name where the variable, by which others read it, bears another.
+    decision's own name where the variable, by which others read it, bears another. `prefix` is the name under which its
+    model was imported: its logic calls `prefix.name` just `name`.
     """
 
     name: str
@@ -65,17 +68,19 @@ class Decision:
     meaning: str = ""
     explained: str = ""
     title: str = ""
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """A function that decisions share (a business knowledge model): its parameters and its logic."""
+    """A function that decisions share (a business knowledge model): its parameters and its logic; `prefix` as there."""
 
     name: str
     parameters: tuple[InputData, ...]
     logic: Logic
     type_ref: str = ""
     knowledge: tuple[str, ...] = ()
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +95,20 @@ class DecisionService:
     inner: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     type_ref: str = ""
+    prefix: str = ""
+
+
+def local_name(name: str, prefix: str) -> str:
+    """What a model that is imported as `prefix` calls it itself."""
+    return name.removeprefix(f"{prefix}.") if prefix else name
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
     """A whole model; `policy` is the policy text around the decisions when a policy was written out.
 
-    `warnings` are doubts about types that do not stop an evaluation: DMN answers null there.
+    `warnings` are doubts about types that do not stop an evaluation: DMN answers null there. `problems` say why
+    decisions, functions and services, by their name, cannot be asked.
     """
 
     name: str
@@ -108,6 +120,7 @@ class Model:
     policy: str = ""
     services: tuple[DecisionService, ...] = ()
     warnings: tuple[str, ...] = field(default=(), compare=False)
+    problems: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
 
     def find_decision(self, name: str) -> Decision | None:
         """The decision of that name, or else with that title."""
@@ -117,6 +130,23 @@ class Model:
     def find_service(self, name: str) -> DecisionService | None:
         """The service of that name."""
         return next((service for service in self.services if service.name == name), None)
+
+    def refuse_unread(self, name: str) -> None:
+        """Raises ModelError when what bears this name, or something that it requires, could not be read."""
+        if not self.problems:
+            return
+        parts: dict[str, Collection[str]] = {one.name: (*one.requires, *one.knowledge) for one in self.decisions}
+        parts |= {one.name: one.knowledge for one in self.knowledge}
+        parts |= {one.name: one.outputs for one in self.services}
+        seen: dict[str, None] = {}
+        pending = [name]
+        while pending:
+            one = pending.pop()
+            if one not in seen:
+                seen[one] = None
+                pending += parts.get(one, ())
+        if found := [problem for one in seen for problem in self.problems.get(one, ())]:
+            raise ModelError(dict.fromkeys(found))
 
     def typed(self, service: DecisionService | None = None) -> dict[str, str]:
         """The types of the model's inputs by their names, or of what a service is asked with."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from compensation.dmn.elements import Element, read_elements
+from compensation.dmn.graph import in_circles, in_order, required
+from compensation.dmn.imports import take_imports
 from compensation.dmn.logic import BOXED, LogicReader, has_logic, is_descriptive
 from compensation.dmn.model import (
+    PREFIX,
     Decision,
     DecisionService,
     InputData,
@@ -15,6 +20,7 @@ from compensation.dmn.model import (
     Model,
     ModelError,
     Types,
+    local_name,
     result_scope,
 )
 from compensation.dmn.texts import Findings, plain_type_ref
@@ -39,22 +45,36 @@ _SILENT = (
 )
 
 
-def read_model(text: str | bytes, decision: str = "") -> Model:
+def read_model(
+    text: str | bytes, decision: str = "", *, others: Iterable[str | bytes] = (), as_far_as_possible: bool = False
+) -> Model:
     """The model of a DMN document; raises ModelError with every problem found.
 
     With the name of a decision only that one and what it requires are read: what cannot be read elsewhere does not
-    matter then.
+    matter then. `others` are documents among which the models stand that this one imports; what cannot be read of them
+    is as if it were not there. With `as_far_as_possible` the model's `problems` say which parts could not be read, and
+    only what requires one of those cannot be asked.
     """
     root = read_elements(text)
+    missing = take_imports(root, list(_readable(others))) if root.first("import") else []
     if decision:
-        root.children = _required(root, decision)
-    return _ModelReader(root).read()
+        root.children = required(root, decision)
+    return _ModelReader(root, missing, as_far_as_possible=as_far_as_possible).read()
+
+
+def _readable(texts: Iterable[str | bytes]) -> Iterator[Element]:
+    for text in texts:
+        with contextlib.suppress(ModelError):
+            yield read_elements(text)
 
 
 class _ModelReader:
-    def __init__(self, root: Element) -> None:
+    def __init__(self, root: Element, missing: Collection[str], *, as_far_as_possible: bool) -> None:
         self.root = root
+        self.goes_on = as_far_as_possible
+        self.unread: dict[str, tuple[str, ...]] = {}
         self.findings = Findings()
+        (self.findings.warnings if as_far_as_possible else self.findings.problems).extend(missing)
         self.problems = self.findings.problems
         self.names_by_id: dict[str, str] = {}
         self.types = Types(())
@@ -62,16 +82,31 @@ class _ModelReader:
     def problem(self, at: Element, what: str) -> None:
         self.problems.append(f"{at.place}: {what}")
 
+    @contextlib.contextmanager
+    def part(self, name: str = "") -> Iterator[None]:
+        """What goes wrong within is that part's alone, where reading goes on; without a name it only is a doubt."""
+        before = len(self.problems)
+        yield
+        if self.goes_on and len(self.problems) > before:
+            found = self.problems[before:]
+            del self.problems[before:]
+            if name:
+                self.unread[name] = (*self.unread.get(name, ()), *found)
+            else:
+                self.findings.warnings += found
+
     def read(self) -> Model:
         root = self.root
         if root.name != "definitions" or root.namespace.partition("://")[2] not in _KNOWN:
             what = f"{root.place}: <{root.name}> in namespace {root.namespace or '(none)'} is no DMN model"
             raise ModelError([f"{what}; accepted: definitions in one of {', '.join(NAMESPACES)}"])
-        self.refuse_unsupported()
-        items = tuple(self.item(child) for child in root.all("itemDefinition"))
+        with self.part():
+            self.refuse_unsupported()
+            items = tuple(self.item(child) for child in root.all("itemDefinition"))
         self.types = Types(items)
         self.refuse_circular_types(items)
-        inputs = tuple(self.named(child) for child in root.all("inputData"))
+        with self.part():
+            inputs = tuple(self.named(child) for child in root.all("inputData"))
         self.note_ids()
         services = tuple(self.service(child) for child in root.all("decisionService"))
         asked = {one.name: self.service_parameters(one, inputs) for one in services}
@@ -89,7 +124,8 @@ class _ModelReader:
             knowledge=knowledge,
             policy=_extension(self.root, "policy"),
             services=services,
-            warnings=tuple(self.findings.warnings),
+            warnings=tuple(dict.fromkeys(self.findings.warnings)),
+            problems=self.unread,
         )
 
     def refuse_unsupported(self) -> None:
@@ -117,7 +153,8 @@ class _ModelReader:
     def note_ids(self) -> None:
         names = self.findings.names
         for child in self.root.all("inputData", "decision", "businessKnowledgeModel", "decisionService"):
-            name = self.named(child).name
+            with self.part():
+                name = self.named(child).name
             if name in names:
                 self.problem(child, f'the name "{name}" stands twice')
             names.add(name)
@@ -150,7 +187,7 @@ class _ModelReader:
 
     def refuse_circular_types(self, items: Iterable[ItemType]) -> None:
         bases = {item.name: [item.base, *_component_bases(item)] for item in items}
-        for name in _in_circles(bases):
+        for name in in_circles(bases):
             self.problem(self.root, f'the type "{name}" is made of itself')
 
     # --- requirements
@@ -168,22 +205,23 @@ class _ModelReader:
         """The name of what a reference means."""
         name = self.names_by_id.get(href.rpartition("#")[2])
         if name is None:
-            self.problem(element, f'"{href}" is nothing in this model; other models cannot be imported')
+            self.problem(element, f'"{href}" is nothing in this model, nor in one that it imports')
         return name
 
     def service(self, element: Element) -> DecisionService:
         """A decision service: what it answers, and its inputs before the decisions that are given to it."""
         found: dict[str, list[str]] = {}
-        for kind in ("outputDecision", "encapsulatedDecision", "inputData", "inputDecision"):
-            hrefs = [target.get("href") for target in element.all(kind)]
-            found[kind] = [name for href in hrefs if (name := self.target(element, href))]
-        if not found["outputDecision"]:
-            self.problem(element, "the service has no <outputDecision>")
-        named = self.named(element)
+        with self.part():
+            named = self.named(element)
+        with self.part(named.name):
+            for kind in ("outputDecision", "encapsulatedDecision", "inputData", "inputDecision"):
+                hrefs = [target.get("href") for target in element.all(kind)]
+                found[kind] = [name for href in hrefs if (name := self.target(element, href))]
+            if not found["outputDecision"]:
+                self.problem(element, "the service has no <outputDecision>")
         outputs, inner = tuple(found["outputDecision"]), tuple(found["encapsulatedDecision"])
-        return DecisionService(
-            named.name, outputs, inner, (*found["inputData"], *found["inputDecision"]), named.type_ref
-        )
+        takes = (*found["inputData"], *found["inputDecision"])
+        return DecisionService(named.name, outputs, inner, takes, named.type_ref, element.get(PREFIX))
 
     def service_parameters(self, service: DecisionService, inputs: Collection[InputData]) -> tuple[InputData, ...]:
         known = {one.name: one for one in inputs}
@@ -194,28 +232,51 @@ class _ModelReader:
         self, services: Mapping[str, tuple[InputData, ...]]
     ) -> tuple[tuple[Knowledge, ...], tuple[Knowledge, ...]]:
         """The functions of the model, and those that stand for the tables within their expressions."""
-        elements = {self.named(child).name: child for child in self.root.all("businessKnowledgeModel")}
-        requires = {
-            name: self.required(child, "knowledgeRequirement", "requiredKnowledge") for name, child in elements.items()
-        }
-        for name in _in_circles(requires):
+        elements = self.by_name("businessKnowledgeModel")
+        requires: dict[str, tuple[str, ...]] = {}
+        parameters: dict[str, tuple[InputData, ...]] = {}
+        for name, child in elements.items():
+            with self.part(name):
+                requires[name] = self.required(child, "knowledgeRequirement", "requiredKnowledge")
+                parameters[name] = self.parameters(child)
+        for name in in_circles(requires):
             self.problem(elements[name], f'the function "{name}" requires itself')
-        parameters = {name: self.parameters(child) for name, child in elements.items()}
         known = {**services, **parameters}
         found: list[Knowledge] = []
         tables: list[Knowledge] = []
         for name, child in elements.items():
-            functions = {other: known[other] for other in requires[name] if other in known}
+            prefix = child.get(PREFIX)
+            functions = {local_name(other, prefix): known[other] for other in requires[name] if other in known}
             scope = {one.name: self.types.named(one.type_ref) for one in parameters[name]}
             body = child.first("encapsulatedLogic") or child
-            reader = self.reader(scope, functions)
-            logic = reader.logic(body, name)
-            if logic is not None:
-                type_ref = self.named(child).type_ref or self.body_type(body)
+            reader = self.reader(scope, functions, prefix)
+            with self.part(name):
+                logic = reader.logic(body, name)
+            # What could not be read is there to be named, and is never asked.
+            if logic is not None or self.goes_on:
+                logic = Literal(None) if logic is None else logic
+                type_ref = self.typed(child) or self.body_type(body)
                 needs = (*requires[name], *(one.name for one in reader.tables))
-                found.append(Knowledge(name, parameters[name], logic, type_ref, needs))
-                tables += reader.tables
+                found.append(Knowledge(name, parameters[name], logic, type_ref, needs, prefix))
+                tables += self.tables_of(reader, requires[name], prefix)
         return tuple(found), tuple(tables)
+
+    def by_name(self, kind: str) -> dict[str, Element]:
+        """The elements of a kind by the names that others read them by."""
+        with self.part():
+            return {self.named(child).name: child for child in self.root.all(kind)}
+
+    def typed(self, element: Element) -> str:
+        with self.part():
+            return self.named(element).type_ref
+
+    def tables_of(self, reader: LogicReader, needs: Collection[str], prefix: str) -> list[Knowledge]:
+        """The tables within an expression, which call what their owner calls."""
+        names = {local_name(name, prefix): name for name in needs}
+        return [
+            replace(one, knowledge=tuple(names.get(name, name) for name in one.knowledge), prefix=prefix)
+            for one in reader.tables
+        ]
 
     def body_type(self, holder: Element) -> str:
         """The type that the expression in an element is declared with."""
@@ -242,12 +303,12 @@ class _ModelReader:
         services: Mapping[str, tuple[InputData, ...]],
     ) -> tuple[tuple[Decision, ...], tuple[Knowledge, ...]]:
         """The decisions, and the functions that stand for the tables within their expressions."""
-        elements = {self.named(child).name: child for child in self.root.all("decision")}
-        requires = {
-            name: self.required(child, "informationRequirement", "requiredInput", "requiredDecision")
-            for name, child in elements.items()
-        }
-        circular = _in_circles(requires)
+        elements = self.by_name("decision")
+        requires: dict[str, tuple[str, ...]] = {}
+        for name, child in elements.items():
+            with self.part(name):
+                requires[name] = self.required(child, "informationRequirement", "requiredInput", "requiredDecision")
+        circular = in_circles(requires)
         for name in circular:
             self.problem(elements[name], f'the decision "{name}" requires itself')
         if circular:
@@ -258,7 +319,7 @@ class _ModelReader:
         }
         found: dict[str, Decision] = {}
         tables: list[Knowledge] = []
-        for name in _in_order(requires):
+        for name in in_order(requires):
             decision = self.decision(elements[name], name, requires[name], scopes, parameters, tables)
             if decision is not None:
                 found[name] = decision
@@ -274,57 +335,31 @@ class _ModelReader:
         parameters: Mapping[str, tuple[InputData, ...]],
         tables: list[Knowledge],
     ) -> Decision | None:
-        knowledge = self.required(element, "knowledgeRequirement", "requiredKnowledge")
-        scope = {key: kind for other in requires for key, kind in scopes.get(other, {}).items()}
-        functions = {other: parameters[other] for other in knowledge if other in parameters}
-        reader = self.reader(scope, functions)
-        logic = reader.logic(element, name) if has_logic(element) else Literal(None)
-        if logic is None:
+        with self.part(name):
+            knowledge = self.required(element, "knowledgeRequirement", "requiredKnowledge")
+        prefix = element.get(PREFIX)
+        scope = {local_name(key, prefix): kind for other in requires for key, kind in scopes.get(other, {}).items()}
+        functions = {local_name(other, prefix): parameters[other] for other in knowledge if other in parameters}
+        reader = self.reader(scope, functions, prefix)
+        with self.part(name):
+            logic = reader.logic(element, name) if has_logic(element) else Literal(None)
+        if logic is None and not self.goes_on:
             return None
         if not has_logic(element):
             self.findings.warnings.append(f'{element.place}: "{name}" has no logic, so it is null')
-        tables += reader.tables
+        tables += self.tables_of(reader, knowledge, prefix)
         meaning, explained = element.said("description"), _extension(element, "explained")
-        type_ref = self.named(element).type_ref or self.body_type(element)
+        type_ref = self.typed(element) or self.body_type(element)
         needs = (*knowledge, *(one.name for one in reader.tables))
         title = " ".join(element.get("name").split())
         title = "" if title == name else title
-        return Decision(name, logic, type_ref, requires, needs, meaning, explained, title)
+        read = Literal(None) if logic is None else logic
+        return Decision(name, read, type_ref, requires, needs, meaning, explained, title, prefix)
 
-    def reader(self, scope: Mapping[str, NameType], functions: Mapping[str, tuple[InputData, ...]]) -> LogicReader:
-        return LogicReader(self.types, scope, functions, self.findings)
-
-
-def _required(root: Element, decision: str) -> list[Element]:
-    """What stands in the model for one decision: all but the decisions, functions and services it does not require."""
-    graph = list(root.all("decision", "businessKnowledgeModel", "decisionService"))
-    by_id = {child.get("id"): child for child in graph}
-    pending = [child for child in graph if decision in (child.get("name"), _variable_name(child))]
-    if not pending:
-        return root.children
-    wanted: set[int] = set()
-    while pending:
-        child = pending.pop()
-        if id(child) in wanted:
-            continue
-        wanted.add(id(child))
-        hrefs = (part.get("href").rpartition("#")[2] for part in _references(child))
-        pending += [by_id[href] for href in hrefs if href in by_id]
-    left_out = {id(child) for child in graph} - wanted
-    return [child for child in root.children if id(child) not in left_out]
-
-
-def _references(element: Element) -> Iterator[Element]:
-    for child in element.children:
-        if child.get("href"):
-            yield child
-        elif child.name.endswith("Requirement"):
-            yield from _references(child)
-
-
-def _variable_name(element: Element) -> str:
-    variable = element.first("variable")
-    return " ".join(variable.get("name").split()) if variable else ""
+    def reader(
+        self, scope: Mapping[str, NameType], functions: Mapping[str, tuple[InputData, ...]], prefix: str
+    ) -> LogicReader:
+        return LogicReader(self.types, scope, functions, self.findings, prefix)
 
 
 def _extension(element: Element, name: str) -> str:
@@ -342,18 +377,3 @@ def _type_ref(element: Element) -> str:
 
 def _component_bases(item: ItemType) -> list[str]:
     return [base for part in item.components for base in (part.base, *_component_bases(part))]
-
-
-def _in_order(requires: Mapping[str, Collection[str]]) -> list[str]:
-    """The names, each after those it requires; what stands in a circle or behind one is left out."""
-    left = {name: {other for other in others if other in requires} for name, others in requires.items()}
-    order: list[str] = []
-    while ready := [name for name, others in left.items() if others <= set(order)]:
-        order += ready
-        left = {name: others for name, others in left.items() if name not in ready}
-    return order
-
-
-def _in_circles(requires: Mapping[str, Collection[str]]) -> list[str]:
-    ordered = set(_in_order(requires))
-    return [name for name in requires if name not in ordered]

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from compensation.dmn.inputs import allows, checked_inputs
-from compensation.dmn.model import Decision, DecisionService, InputData, Knowledge, Logic, Model, Types
+from compensation.dmn.model import Decision, DecisionService, InputData, Knowledge, Logic, Model, Types, local_name
 from compensation.feel import FeelType, NameType, Value, evaluate, listing, suggestion
 from compensation.feel.builtins import equal
 from compensation.feel.effort import Effort, TooLongError
@@ -40,6 +40,7 @@ def evaluate_decision(model: Model, name: str, inputs: Mapping[str, Any], notes:
     type or allowed values.
     """
     decision, service = model.find_decision(name), model.find_service(name)
+    model.refuse_unread(decision.name if decision else name)
     if decision is None and service is not None:
         return _Run(model, {}, [] if notes is None else notes).asked(service, checked_inputs(model, inputs, service))
     if decision is None:
@@ -79,7 +80,7 @@ class _Run:
             decision = self.model.find_decision(needed)
             if decision is None or needed in known:
                 continue
-            value = self.logic(decision.logic, needed, known, decision.knowledge)
+            value = self.logic(decision.logic, needed, known, decision.knowledge, decision.prefix)
             known[needed] = self.as_type(value, self.declared(decision), needed)
             if not allows(self.types, decision.type_ref, known[needed]):
                 self.notes.append(f"{_shortened(known[needed])} is no allowed value of {needed}")
@@ -101,8 +102,12 @@ class _Run:
             self.notes.append(f"{name} is {kind.type.said}, and {_shortened(value)} is none")
         return found
 
-    def logic(self, logic: Logic, name: str, values: Mapping[str, Value], knowledge: tuple[str, ...]) -> Value:
-        functions = {other: self.function(other) for other in knowledge}
+    def logic(
+        self, logic: Logic, name: str, values: Mapping[str, Value], knowledge: tuple[str, ...], prefix: str
+    ) -> Value:
+        functions = {local_name(other, prefix): self.function(other) for other in knowledge}
+        if prefix:
+            values = {**values, **{local_name(other, prefix): value for other, value in values.items()}}
         if not isinstance(logic, Table):
             return evaluate(logic, values, self.notes, functions)
         found = evaluate_table(logic, values, self.notes, functions)
@@ -123,13 +128,13 @@ class _Run:
                 values[one.name] = self.as_type(argument, self.types.named(one.type_ref), one.name)
             return self.as_type(self.called(defined, values), self.types.result(defined.type_ref), name)
 
-        return Function(tuple(one.name for one in parameters), called)
+        return Function(tuple(local_name(one.name, defined.prefix) for one in parameters), called)
 
     def called(self, defined: Knowledge | DecisionService, values: Mapping[str, Value]) -> Value:
         with self.effort.call():
             if isinstance(defined, DecisionService):
                 return self.answer(defined, values)
-            return self.logic(defined.logic, defined.name, values, defined.knowledge)
+            return self.logic(defined.logic, defined.name, values, defined.knowledge, defined.prefix)
 
     def answer(self, service: DecisionService, values: Mapping[str, Value]) -> Value:
         """What a service says: the one decision it answers, or a context of several."""
@@ -137,7 +142,7 @@ class _Run:
         known = self.decided(wanted, {**dict.fromkeys(one.name for one in self.model.inputs), **values})
         if len(service.outputs) == 1:
             return known[service.outputs[0]]
-        return {name: known[name] for name in service.outputs}
+        return {local_name(name, service.prefix): known[name] for name in service.outputs}
 
     def service_parameters(self, service: DecisionService) -> tuple[InputData, ...]:
         known = {one.name: one for one in self.model.inputs}

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from compensation.dmn.elements import Element
-from compensation.dmn.model import InputData, Knowledge, Types
+from compensation.dmn.model import InputData, Knowledge, Types, local_name
 from compensation.feel import (
     FeelError,
     FeelType,
@@ -65,7 +65,9 @@ class TextReader:
         scope: Mapping[str, NameType],
         functions: Mapping[str, tuple[InputData, ...]],
         findings: Findings,
+        prefix: str = "",
     ) -> None:
+        """`prefix` is the name under which the model of these texts is imported: they call its types without it."""
         self.types = types
         self.functions = functions
         self.findings = findings
@@ -73,7 +75,9 @@ class TextReader:
         self.warnings = findings.warnings
         self.tables: list[Knowledge] = []
         takes = {name: tuple(one.name for one in parameters) for name, parameters in functions.items()}
-        self.model = ModelWords(takes, types.all_named())
+        named = types.all_named()
+        own = {local_name(name, prefix): kind for name, kind in named.items()}
+        self.model = ModelWords(takes, {**named, **own})
         self.owner = ""
         self.in_filter = False
         self.members = {*types.members(), *(name for kind in scope.values() for name in kind.fields or ())}

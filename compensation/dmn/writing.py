@@ -25,7 +25,13 @@ _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def write_model(model: Model) -> str:
-    """The DMN document of a model; raises InputError when a text holds a character that XML cannot."""
+    """The DMN document of a model; raises InputError when a text holds a character that XML cannot.
+
+    Raises it too for a model with decisions of models that it imports: their texts would not be read without those.
+    """
+    taken = [one.name for one in model.decisions if one.prefix] + [one.name for one in model.knowledge if one.prefix]
+    if taken:
+        raise InputError("decisions of other models are not written", where=taken[0], accepted="a model by itself")
     return "\n".join(_Writer(model).lines()) + "\n"
 
 

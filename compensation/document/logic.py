@@ -20,12 +20,14 @@ from compensation.feel import (
     Name,
     NameType,
     Node,
+    Scope,
     check_expression,
     is_exact_money,
     parse_expression,
 )
-from compensation.feel.units import unit_of
-from compensation.tables.table import HitPolicy, check_result, check_table
+from compensation.feel.scope import UnknownNameError
+from compensation.feel.units import unit_of, unit_of_any
+from compensation.tables.table import HitPolicy, Table, check_result, check_table
 from compensation.tables.text import read_table
 from foundation.errors import InputError
 
@@ -46,6 +48,8 @@ class LogicReader:
         self.scope = {name: _fact_type(fact, head) for name, fact in catalogue.items()}
         # What failed may still be named without a second complaint.
         self.failed = set(failed)
+        # The decision that is being read, and those after it.
+        self.undecided: list[str] = []
         for parameter in parameters:
             self.scope[parameter.name] = _parameter_type(parameter, head)
 
@@ -59,8 +63,11 @@ class LogicReader:
         if node is None or self.reader.is_null(node):
             return ()
         found = []
-        for item in self.reader.items(node, "decisions"):
+        items = self.reader.items(node, "decisions")
+        self.undecided = [name for item in items if (name := _name_in(item))]
+        for item in items:
             decision = self.decision(item)
+            self.undecided = self.undecided[1:] if _name_in(item) else self.undecided
             if decision:
                 self.scope.update(decision.results())
                 found.append(decision)
@@ -119,7 +126,7 @@ class LogicReader:
             return None
         entries = None if errors else parts.get("explained")
         explained = read_explained(self.reader, entries, table, self.scope, self.known)
-        return TableDecision(name, meaning, table, explained)
+        return TableDecision(name, meaning, table, explained, () if errors else _units(table, self.scope))
 
     def expression_decision(self, name: str, meaning: str, parts: Mapping[str, yaml.Node]) -> ExpressionDecision | None:
         for key in ("hit policy", "explained"):
@@ -167,7 +174,29 @@ class LogicReader:
     def complain(self, errors: list[FeelError]) -> None:
         for error in errors:
             if not any(f'unknown name "{name}' in error.what for name in self.failed):
-                self.reader.feel_problem(error)
+                self.reader.feel_problem(self.out_of_order(error))
+
+    def out_of_order(self, error: FeelError) -> FeelError:
+        """The complaint about a name that is unknown only as yet: it is decided here, or later."""
+        name = next((one for one in self.undecided if error.what == f'unknown name "{one}"'), None)
+        if name is None or not isinstance(error, UnknownNameError):
+            return error
+        what = f'"{name}" reads itself' if name == self.undecided[0] else f'"{name}" is decided only after this'
+        return FeelError(what, error.at, "a decision reads those that stand before it, and none in a circle")
+
+
+def _name_in(node: yaml.Node) -> str:
+    """The name that a decision gives itself, as far as it can be seen."""
+    entries = node.value if isinstance(node, yaml.MappingNode) else ()
+    return next((" ".join(str(value.value).split()) for key, value in entries if key.value == "name"), "")
+
+
+def _units(table: Table, scope: Scope) -> tuple[str, ...]:
+    """The unit of each output that is a number of its own: what is counted has none."""
+    if table.hit_policy is HitPolicy.COLLECT_COUNT or table.hit_policy.gives_list:
+        return ()
+    results = zip(*(rule.outputs for rule in table.rules), strict=True)
+    return tuple(unit_of_any(cells, scope) for cells in results)
 
 
 def _parameter_type(parameter: Parameter, head: Head) -> NameType:

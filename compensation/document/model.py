@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import functools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
 
@@ -93,17 +93,21 @@ class Explanation:
 class TableDecision:
     """A decision made by a table; later ones read `name`, or `name.output` when the table has several outputs.
 
-    `explained` are the findings about the table that its author means to be so.
+    `explained` are the findings about the table that its author means to be so. `units` are those of its outputs, in
+    their order, as far as they are known.
     """
 
     name: str
     meaning: str
     table: Table
     explained: tuple[Explanation, ...] = ()
+    units: tuple[str, ...] = ()
 
     def results(self) -> dict[str, NameType]:
         """The names it gives to later decisions."""
-        return output_types(self.table, self.name)
+        found = output_types(self.table, self.name)
+        units = self.units or ("",) * len(found)
+        return {name: replace(kind, unit=unit) for (name, kind), unit in zip(found.items(), units, strict=True)}
 
     def names_read(self) -> Iterator[str]:
         """Every name it reads."""

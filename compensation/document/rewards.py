@@ -10,6 +10,7 @@ import yaml
 from compensation.document.logic import LogicReader
 from compensation.document.model import Reward
 from compensation.feel import FeelType, Literal, Node
+from compensation.feel.units import unit_of
 from compensation.feel.values import read_date
 from compensation.rewards import KINDS, VALID_DAYS, WINDOW_DATES, Field, How, Per, RewardKind, Window
 from compensation.tables.table import check_result
@@ -115,6 +116,9 @@ class _RewardReader:
         parsed: Node | None = Literal(written) if written else self.logic.parse(node, field.name)
         if parsed is not None:
             self.logic.complain(check_result(parsed, field.type, self.logic.scope, self.logic.head.exponent))
+        if field.name == "percent" and parsed is not None and unit_of(parsed, self.logic.scope) == "share":
+            what = "percent is out of a hundred, and this is a share: 0.10 would be a tenth of a per cent"
+            self.reader.problem(node, what, f"100 * {node.value}, or a parameter with unit: %")
         return parsed
 
 

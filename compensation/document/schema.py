@@ -97,7 +97,9 @@ def _currency(reader: Reader, parts: Mapping[str, yaml.Node]) -> str:
     try:
         return check_currency(code)
     except InputError as error:
-        reader.problem(parts["currency"], f'{error.what} "{code}"', error.accepted)
+        upper = code.upper()
+        close = f'did you mean "{upper}"? ' if upper != code and _is_currency(upper) else ""
+        reader.problem(parts["currency"], f'{error.what} "{code}"', f"{close}{error.accepted}")
         return "GBP"
 
 
@@ -160,7 +162,9 @@ def _parameter(reader: Reader, name: str, key: yaml.Node, node: yaml.Node, head:
     if len(reader.problems) > problems:
         return None
     ordered = sorted((value for value in values if value), key=lambda value: value.since)
-    if not ordered or ordered[0].since > head.in_force_from:
+    # A policy whose first day could not be read has another complaint already.
+    is_known = head.in_force_from != _STAND_IN_DATE
+    if is_known and (not ordered or ordered[0].since > head.in_force_from):
         what = f'parameter "{name}" has no value on {head.in_force_from}, the policy\'s first day'
         reader.problem(parts["values"], what, f"a value dated {head.in_force_from} or before")
     return Parameter(name, kind, unit, _text(reader, parts, "source"), tuple(ordered))
@@ -213,6 +217,10 @@ def _part(reader: Reader, node: yaml.Node, unit: str) -> Value:
 
 
 def _dated_value(reader: Reader, since: yaml.Node, node: yaml.Node, kind: FeelType, unit: str) -> DatedValue | None:
+    if str(since.value).isdecimal() and reader.is_null(node):
+        what = f'"{since.value}" stands where the next value would begin'
+        reader.problem(since, what, f"a point before decimals, such as 3.{since.value}, or a date and its value")
+        return None
     day = reader.date(since, "the day a value holds from")
     as_part = kind is FeelType.NUMBER and _is_written_as_part(node)
     value = _part(reader, node, unit) if as_part else reader.value(node, kind, "the value")

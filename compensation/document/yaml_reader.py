@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,11 +11,26 @@ from fractions import Fraction
 import yaml
 
 from compensation.feel import FeelError, FeelType, NameType, Origin, Position, Value, listing, suggestion
-from compensation.feel.values import read_date, read_duration, read_number
+from compensation.feel.values import MAX_DIGITS, read_date, read_duration, read_number
 from foundation.errors import InputError
 
+# What YAML complains of, and what its author most likely has to do.
+_WAYS_OUT = {
+    "'\\t'": "spaces: YAML takes no tabs before what it reads",
+    "mapping values are not allowed": "quotes around a text that holds a colon, or a line of its own for the key",
+    "expected ',' or '}'": "a comma between entries, and } at their end",
+    "expected ',' or ']'": "a comma between items, and ] at their end",
+    "<block end>": "keys that belong together begin in the same column; a text that holds quotes stands in others",
+    "end of stream": 'the closing quote or bracket, such as "..."',
+    "another document": "one policy a file, without ---",
+    "alias": "quotes around a text that begins with *",
+    "cannot start any token": "quotes around a text that begins with such a character",
+}
 _NULL_TAG = "tag:yaml.org,2002:null"
 _MAX_LENGTH = 1_000_000
+_MOST_SAID = 60
+# What is meant as a number, though it may be too long for one, or written in another way.
+_NUMERIC = re.compile(r"-?[0-9]+([.,][0-9]*)*([eE][+-]?[0-9]+)?$", re.ASCII)
 _WRITTEN = {
     FeelType.NUMBER: "a number such as 10 or 0.10",
     FeelType.MONEY: "an amount in major units such as 30.00",
@@ -70,7 +86,16 @@ class Reader:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             at = Position(mark.line + 1, mark.column + 1) if mark else top
-            self.problem(at, f"not YAML: {error.problem or error.context}", "a mapping such as policy: name")
+            what = str(error.problem or error.context)
+            begun = error.context_mark
+            within = f", in what begins in line {begun.line + 1}" if begun and begun.line + 1 < at.line else ""
+            way_out = next((said for sign, said in _WAYS_OUT.items() if sign in what), "name: value lines")
+            self.problem(at, f"not YAML: {what}{within}", way_out)
+        except yaml.reader.ReaderError as error:
+            position = int(error.position)
+            before = self.text[:position]
+            at = Position(before.count("\n") + 1, position - before.rfind("\n"))
+            self.problem(at, f"the character {self.text[position : position + 1]!r} is no text", "printable characters")
         except (yaml.YAMLError, RecursionError) as error:
             self.problem(top, f"not YAML: {str(error).splitlines()[0]}", "plain text, not nested without end")
         else:
@@ -113,14 +138,17 @@ class Reader:
             self.problem(node, f"{what} is not a mapping", "{" + ", ".join(f"{key}: ..." for key in required) + "}")
             return {}
         found: dict[str, yaml.Node] = {}
+        meant: set[str] = set()
         for key, key_node, value in self.entries(node, what):
             if key in known:
                 found[key] = value
                 continue
             close = suggestion(key, known)
+            meant.add(close)
             self.problem(key_node, f'{what} has no "{key}"', f"{close} " * bool(close) + f"one of {listing(known)}")
         for key in required:
-            if key not in found:
+            # What is misspelt is not missing as well.
+            if key not in found and f'did you mean "{key}"?' not in meant:
                 self.problem(node, f'{what} lacks "{key}"', f"{key}: ...")
         return found
 
@@ -160,7 +188,9 @@ class Reader:
         text = str(node.value) if isinstance(node, yaml.ScalarNode) else ""
         value = _read(text, kind)
         if value is None or not isinstance(node, yaml.ScalarNode):
-            self.problem(node, f"{what} is not {kind.said}" + f": {text}" * bool(text), _WRITTEN[kind])
+            too_long = kind.is_numeric and len(text) > MAX_DIGITS and read_number(text[:MAX_DIGITS]) is not None
+            accepted = f"at most {MAX_DIGITS} characters" if too_long else _WRITTEN[kind]
+            self.problem(node, f"{what} is not {kind.said}" + f": {_shortened(text)}" * bool(text), accepted)
             return None
         return value
 
@@ -208,9 +238,15 @@ def _read(text: str, kind: FeelType) -> Value:
     return text or None
 
 
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MOST_SAID else f"{text[:_MOST_SAID]}..."
+
+
 def plain_type(node: yaml.Node) -> FeelType:
     """The type that an unquoted YAML value looks like; text otherwise."""
     if isinstance(node, yaml.ScalarNode) and node.style is None:
+        if _NUMERIC.match(str(node.value)) and read_date(str(node.value)) is None:
+            return FeelType.NUMBER
         for kind in (FeelType.NUMBER, FeelType.BOOLEAN, FeelType.DATE):
             if _read(str(node.value), kind) is not None:
                 return kind

@@ -244,6 +244,8 @@ class _Checker(CallChecker):
         if operator in COMPARISONS:
             return self.comparison(operator, left, right, at)
         types = (self.type(left), self.type(right))
+        if operator == "/" and isinstance(right, Literal) and right.value == 0:
+            self.problem("nothing can be divided by 0", right.at, "a number that is not 0")
         if FeelType.UNKNOWN in types:
             return FeelType.UNKNOWN
         result = ARITHMETIC.get((operator, *types))

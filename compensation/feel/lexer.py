@@ -43,6 +43,7 @@ SYMBOLS = (
 _DIGITS = frozenset("0123456789")
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "n": "\n", "t": "\t", "r": "\r"}
 _LOOKALIKES = {"“": '"', "”": '"', "„": '"', "‘": '"', "’": '"', "'": '"'} | {"–": "-", "−": "-", "≤": "<=", "≥": ">="}
+_LOOKALIKES |= {"&": "and", "|": "or", "%": "/ 100"} | dict.fromkeys("€$£¥₹", "the number alone")
 _MAX_LENGTH = 10_000
 _HEX = "[0-9A-Fa-f]"
 # Beyond 16 bits a character is written as the pair of its surrogates, or with six digits.

@@ -186,7 +186,10 @@ class _Parser(Calls):
         if token.kind is Kind.KEYWORD and token.text in constants:
             self.advance()
             return Literal(constants[token.text], at=token.at)
-        raise self.error(f"expected an expression but found {found_text(token)}", _EXPRESSION_STARTS)
+        before = self.tokens[self.index - 1] if self.index else token
+        is_doubled = (before.kind, before.text) == (token.kind, token.text) == (Kind.OPERATOR, "=")
+        accepted = "= once: a = b" if is_doubled else _EXPRESSION_STARTS
+        raise self.error(f"expected an expression but found {found_text(token)}", accepted)
 
     def literal(self, value: Value, what: str, accepted: str) -> Node:
         if value is None:
@@ -206,7 +209,7 @@ class _Parser(Calls):
         condition = self.expression()
         self.expect("then")
         yes = self.expression()
-        self.expect("else")
+        self.expect("else", "if ... then ... else null")
         return If(condition, yes, self.expression(), at=start.at)
 
     def negation(self) -> Node:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -12,12 +13,14 @@ from compensation.feel.kinds import TYPE_NAMES
 from compensation.feel.lexer import INSTANCE_OF, KEYWORDS, Kind, Token, tokens
 from compensation.feel.model_functions import MODEL_FUNCTION_NAMES
 from compensation.feel.nodes import ITEM, PARTIAL
+from compensation.feel.odd_names import odd_names
 from compensation.feel.scope import NameType
 
 # Bounds the depth of every tree, so that no text can exhaust the stack of whoever walks it.
 MAX_OPERATIONS = 120
 
 
+_CURRENCY = re.compile("[A-Z]{3}")
 # The word before the parameters of a function that a text defines.
 FUNCTION = "function"
 
@@ -52,9 +55,10 @@ class Stream:
         self.defined: Mapping[str, tuple[str, ...]] = model.functions if model else {}
         self.types: Mapping[str, NameType] = model.types if model else {}
         self.built_in = FUNCTION_NAMES | MODEL_FUNCTION_NAMES if model else FUNCTION_NAMES
-        words = {name for name in (word for takes in self.defined.values() for word in takes) if " " in name}
-        known = self.names | self.built_in | self.defined.keys() | words
-        every = PROPERTY_NAMES.union(members)
+        words = {name for name in (word for takes in self.defined.values() for word in takes) if not name.isalnum()}
+        odd = odd_names(text) if model else frozenset[str]()
+        known = self.names | self.built_in | self.defined.keys() | words | odd
+        every = PROPERTY_NAMES.union(members) | odd
         self.tokens = tokens(text, known, every, origin)
         self.members = every
         keys, own = _keys(self.tokens), _iterators(self.tokens) | _parameters(self.tokens)
@@ -87,14 +91,21 @@ class Stream:
         token = self.tokens[min(self.index + ahead, len(self.tokens) - 1)]
         return token.kind in (Kind.OPERATOR, Kind.KEYWORD) and token.text in texts
 
-    def expect(self, text: str) -> Token:
+    def expect(self, text: str, accepted: str = "") -> Token:
         if not self.at(text):
-            raise self.error(f"expected {text} but found {found_text(self.token)}")
+            raise self.error(f"expected {text} but found {found_text(self.token)}", accepted)
         return self.advance()
 
     def expect_end(self) -> None:
-        if self.token.kind is not Kind.END:
-            raise self.error(f"{found_text(self.token)} cannot follow what stands before it", "an operator or the end")
+        token = self.token
+        if token.kind is Kind.END:
+            return
+        accepted = "an operator or the end"
+        if token.kind is Kind.NAME and _CURRENCY.fullmatch(token.text):
+            accepted = "the number alone: an amount is in the policy's currency"
+        elif self.at("if"):
+            accepted = "if first: if ... then ... else ..."
+        raise self.error(f"{found_text(token)} cannot follow what stands before it", accepted)
 
     def error(self, what: str, accepted: str = "", token: Token | None = None) -> FeelError:
         return FeelError(what, (token or self.token).at, accepted)

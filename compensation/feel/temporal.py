@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})", re.ASCII)
 _TIME = re.compile(
-    r"([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,6}))?(Z|[+-][0-9]{2}:[0-9]{2}|@[A-Za-z_/+-]{1,64})?", re.ASCII
+    r"([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,6}))?([Zz]|[+-][0-9]{2}:[0-9]{2}|@[A-Za-z0-9_/+-]{1,64})?", re.ASCII
 )
 _DURATION = re.compile(
     r"(-)?P(?:([0-9]{1,9})D)?(?:T(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9})(?:\.([0-9]{1,6}))?S)?)?", re.ASCII
@@ -55,7 +55,7 @@ def _zone(text: str) -> datetime.tzinfo | None:
         return ZoneInfo(text[1:])
     if not text:
         return None
-    if text == "Z":
+    if text in ("Z", "z"):
         return datetime.UTC
     sign = -1 if text[0] == "-" else 1
     return datetime.timezone(sign * datetime.timedelta(hours=int(text[1:3]), minutes=int(text[4:6])))

@@ -95,6 +95,7 @@ _SHORT = decimal.Context(prec=34)
 # Characters that neither XML nor a terminal shows as they are.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _NUMBER = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)", re.ASCII)
+_WORD = re.compile(r"[^\W\d]\w*")
 
 
 class FeelType(StrEnum):
@@ -254,4 +255,9 @@ def write_value(value: Value) -> str:
         case Function():
             return f"function({', '.join(value.parameters)})"
         case _:
-            return "{" + ", ".join(f"{write_string(key)}: {write_value(item)}" for key, item in value.items()) + "}"
+            return "{" + ", ".join(f"{_key(key)}: {write_value(item)}" for key, item in value.items()) + "}"
+
+
+def _key(name: str) -> str:
+    """The name of an entry: as it is where it is one plain word, else in quotes."""
+    return name if _WORD.fullmatch(name) else write_string(name)

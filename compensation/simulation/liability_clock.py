@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -19,7 +20,8 @@ from compensation.decision.settling import NO_STANDING, Standing
 from compensation.document.reading import PolicyDocument
 from compensation.facts import OF_LOST_TIME
 from compensation.geometry.change_points import Cell, changes, extended, goes_in_steps, is_open, thresholds_of
-from compensation.simulation.liability_curve import Climb, Curve, Turn, gathered
+from compensation.simulation.liability_accounts import Accounts, AccountWalk, Moves, list_kinds, moves_of
+from compensation.simulation.liability_curve import MOST_TURNS, Climb, Curve, Found, Turn, gathered, given_by, parts_of
 from foundation import clock
 from foundation.snapshots import SnapshotStore
 from outage.intervals import IntervalSet
@@ -28,34 +30,25 @@ from outage.models import ImpactRun, Incident
 CHUNK = 3600
 """Seconds that are looked at at once: a clock that runs out of time has whole hours to show."""
 
-# Money that turns in every twelfth of a stretch is paid by the minute or the second: it climbs rather than steps.
-_MOST_TURNS = 24
-_PARTS_OF_CLIMB = 12
 _GROWS = "time lost grows"
+_MOST_TOLD = 5_000
 # What all users together lose grows with every line that is out: by so many seconds for one of the unit.
 _GROWING = {"user minutes": 60, "user hours": 3600}
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Lines that share all that the policy reads and the pattern of their loss; `before`: facts that do not move."""
+    """Lines that share all that the policy reads and the pattern of their loss; `before`: facts that do not move.
 
+    `place` is where they stand among all groups, from 0.
+    """
+
+    place: int
     values: Mapping[str, object]
     pattern: str
     lines: int
     standing: Standing
     before: Mapping[str, int]
-
-
-@dataclass
-class _Found:
-    turns: list[Turn] = field(default_factory=list)
-    climbs: dict[tuple[int, int], list[int]] = field(default_factory=dict)
-
-    def climb(self, start: int, end: int, from_minor: int, to_minor: int, lines: int) -> None:
-        total = self.climbs.setdefault((start, end), [0, 0, 0])
-        for index, value in enumerate((from_minor, to_minor, lines)):
-            total[index] += value
 
 
 class Clock:
@@ -95,14 +88,16 @@ class Clock:
         self._lines_out = self._count_lines_out(store, run, situation) if self._all_move else 0
         self._steps = {fact.name: goes_in_steps(fact) for fact in self._moving}
         self._columns, self._situation = situation.columns, situation
-        self.notes = tuple(self._notes())
-        groups = list_groups(store, run, situation.population, self._columns)
-        self._groups = [self._group(group.values, group.lines) for group in groups]
+        self._groups = self._list_groups(store, run)
         self.open_groups = self._by_pattern()
+        self._accounts = self._list_accounts(store)
+        self.notes = tuple(self._notes())
         self.carrying = threading.Lock()
         self.until = self.start
-        self._found = _Found()
-        self.base_minor = self.cost_at(self.start)
+        self._found = Found()
+        self._curve: Curve | None = None
+        self._hour: tuple[int, Found, Iterator[None]] | None = None
+        self.base_minor = self._decided_cost(self.start)
 
     @property
     def open_lines(self) -> int:
@@ -110,61 +105,93 @@ class Clock:
         return sum(group.lines for groups in self.open_groups.values() for group in groups)
 
     def curve(self) -> Curve:
-        """The cost as far as it was carried on."""
-        return Curve(
-            start=self.start,
-            until=self.until,
-            base_minor=self.base_minor,
-            turns=gathered(self._found.turns),
-            climbs=tuple(Climb(start, end, *total) for (start, end), total in sorted(self._found.climbs.items())),
-        )
+        """The cost as far as it was carried on; made once an hour, for a page asks for it again and again."""
+        if self._curve is None or self._curve.until != self.until:
+            self._curve = Curve(
+                start=self.start,
+                until=self.until,
+                base_minor=self.base_minor,
+                turns=gathered(self._found.turns),
+                climbs=tuple(Climb(start, end, *total) for (start, end), total in sorted(self._found.climbs.items())),
+            )
+        return self._curve
 
     def carry_on(self, until: int, may_go_on: Callable[[], bool]) -> bool:
         """Look further, hour by hour up to `until`, as long as `may_go_on`; returns whether it got there.
 
-        An hour that was begun and not ended is not shown.
+        An hour that was begun and not ended is not shown; the next call goes on within it.
         """
         while self.until < until:
-            end, found = min(self.until + CHUNK, until), _Found()
-            for groups in self.open_groups.values():
+            if self._hour is None:
+                found = Found()
+                end = min(self.until + CHUNK, until)
+                look = self._look_at_groups if self._accounts is None else self._look_at_accounts
+                self._hour = end, found, look(self.until, end, found)
+            end, found, steps = self._hour
+            for _ in steps:
                 if not may_go_on():
                     return False
-                self._look(groups, self.until, end, found)
-            self._found.turns += found.turns
+            self._found.turns += gathered(found.turns)
             for (start, last), total in found.climbs.items():
                 self._found.climb(start, last, *total)
-            self.until = end
+            self.until, self._hour = end, None
         return True
 
     def cost_at(self, at: int) -> int:
-        """What restoration at an instant from `start` on costs, every group decided anew."""
+        """What restoration at an instant from `start` on costs.
+
+        Every group is decided anew. Accounts are not where the curve has what they come to: that is as exact, but where
+        it climbs.
+        """
+        if self._accounts is None or at > self.until or self._climbs_at(at):
+            return self._decided_cost(at)
+        return self.curve().cost_at(at)
+
+    def _climbs_at(self, at: int) -> bool:
+        return any(start < at < end for start, end in self._found.climbs)
+
+    def _decided_cost(self, at: int) -> int:
+        if self._accounts is not None:
+            return self._accounts.at(at).cost(self._accounts.kinds)
         measuring = Measuring(self.document, self._on)
         return sum(group.lines * self._decision(group, at, measuring).cost_minor for group in self._groups)
 
     def owed_at(self, at: int) -> int:
         """As `cost_at`, by the rules alone: as if nobody were held out and nothing had been given before."""
+        if self._accounts is not None:
+            return self._accounts.at(at, by_rules=True).cost(self._accounts.kinds)
         measuring = Measuring(self.document, self._on)
         bare = [replace(group, standing=NO_STANDING) for group in self._groups]
         return sum(group.lines * self._decision(group, at, measuring).cost_minor for group in bare)
 
     @property
     def is_settled(self) -> bool:
-        """Whether any line is held out or was given something before, so that both figures may differ."""
+        """Whether any line is held out or was given something before, so that both figures may differ.
+
+        Not where there are too many kinds of accounts to decide them twice for a page.
+        """
+        if self._accounts is not None and len(self._accounts.kinds) > _MOST_TOLD:
+            return False
         return any(group.standing is not NO_STANDING for group in self._groups)
 
     def _decision(self, group: _Group, at: int, measuring: Measuring) -> FastDecision:
         return self._decide(self._facts_at(group, at, measuring), group.standing)
 
     def _notes(self) -> list[str]:
-        if not self._situation.standings.concerns_accounts:
+        if not self._situation.standings.concerns_accounts or self._accounts is not None:
             return []
         return [
-            f"{self.document.name} gives or caps per account: here each line counts as if it were alone on its account."
+            f"{self.document.name} gives or caps per account, and there are too many different accounts: "
+            "here each line counts as if it were alone on its account."
         ]
 
-    # --- one pattern, one hour
+    # --- one hour
 
-    def _look(self, groups: Sequence[_Group], first: int, last: int, found: _Found) -> None:
+    def _look_at_groups(self, first: int, last: int, found: Found) -> Iterator[None]:
+        for groups in self.open_groups.values():
+            yield from self._look(groups, first, last, found)
+
+    def _look(self, groups: Sequence[_Group], first: int, last: int, found: Found) -> Iterator[None]:
         measuring = Measuring(self.document, self._on)
         for alike in self._alike(groups):
 
@@ -175,10 +202,11 @@ class Clock:
             starts = [first, *corners]
             ends = [*(corner - 1 for corner in corners), last]
             for group in alike:
+                yield
                 self._turns(group, starts, ends, measuring, found)
 
     def _turns(
-        self, group: _Group, starts: Sequence[int], ends: Sequence[int], measuring: Measuring, found: _Found
+        self, group: _Group, starts: Sequence[int], ends: Sequence[int], measuring: Measuring, found: Found
     ) -> None:
         def decision(at: int) -> FastDecision:
             return self._decision(group, at, measuring)
@@ -186,7 +214,7 @@ class Clock:
         before: FastDecision | None = None
         for start, end in zip(starts, ends, strict=True):
             now = decision(start)
-            if before is not None and _given(now) != _given(before):
+            if before is not None and given_by(now) != given_by(before):
                 self._turn(group, start, before, now, measuring, found)
             before = self._between(group, start, end, now, decision, measuring, found)
 
@@ -198,17 +226,17 @@ class Clock:
         first: FastDecision,
         decision: Callable[[int], FastDecision],
         measuring: Measuring,
-        found: _Found,
+        found: Found,
     ) -> FastDecision:
         """What turns while no threshold is crossed: money that is computed from time. Gives back the last decision."""
         last = decision(end)
         middle = decision((start + end) // 2)
-        if _given(first) == _given(last) == _given(middle):
+        if given_by(first) == given_by(last) == given_by(middle):
             return last
         turns = None
-        parts = [(at, decision(at)) for at in _parts(start, end)]
-        if any(_given(one) == _given(two) for (_, one), (_, two) in pairwise(parts)):
-            turns = changes(lambda at: _given(decision(at)), start, end, most=_MOST_TURNS)
+        parts = [(at, decision(at)) for at in parts_of(start, end)]
+        if any(given_by(one) == given_by(two) for (_, one), (_, two) in pairwise(parts)):
+            turns = changes(lambda at: given_by(decision(at)), start, end, most=MOST_TURNS)
         if turns is None:
             for (begin, one), (stop, two) in pairwise(parts):
                 found.climb(begin, stop, one.cost_minor * group.lines, two.cost_minor * group.lines, group.lines)
@@ -218,28 +246,86 @@ class Clock:
         return last
 
     def _turn(
-        self, group: _Group, at: int, before: FastDecision, now: FastDecision, measuring: Measuring, found: _Found
+        self, group: _Group, at: int, before: FastDecision, now: FastDecision, measuring: Measuring, found: Found
     ) -> None:
-        old, new = (self._facts_at(group, instant, measuring) for instant in (at - 1, at))
-        crossed = [
-            said
-            for fact in self._moving
-            if (
-                said := self._thresholds.crossed(
-                    fact.name, old[fact.name], new[fact.name], steps=self._steps[fact.name]
-                )
-            )
-        ]
         delta = (now.cost_minor - before.cost_minor) * group.lines
-        found.turns.append(Turn(at, " and ".join(crossed) or _GROWS, group.lines, delta))
+        found.turns.append(Turn(at, self._why(group, at, measuring), group.lines, delta))
+
+    def _why(self, group: _Group, at: int, measuring: Measuring) -> str:
+        """What the facts of a group did on their way to an instant, in words."""
+        old, new = (self._facts_at(group, instant, measuring) for instant in (at - 1, at))
+        crossed = (
+            self._thresholds.crossed(fact.name, old[fact.name], new[fact.name], steps=self._steps[fact.name])
+            for fact in self._moving
+        )
+        return " and ".join(said for said in crossed if said) or _GROWS
+
+    # --- one hour, where the lines of an account have to do with each other
+
+    def _look_at_accounts(self, first: int, last: int, found: Found) -> Iterator[None]:
+        if self._accounts is None:
+            return
+        measuring = Measuring(self.document, self._on)
+        moves: dict[int, Moves] = {}
+        for groups in self.open_groups.values():
+            for alike in self._alike(groups):
+                yield from self._note_moves(alike, first, last, measuring, moves)
+        walk = AccountWalk(self._accounts, moves, lambda group, at: self._why(self._groups[group], at, measuring))
+        for kind in self._accounts.kinds:
+            if not moves.keys().isdisjoint(kind.lines):
+                yield
+                walk.look(kind, first, last, found)
+
+    def _note_moves(
+        self, alike: Sequence[_Group], first: int, last: int, measuring: Measuring, moves: dict[int, Moves]
+    ) -> Iterator[None]:
+        """When all that decisions on these groups come from changes, for those where it does."""
+        if self._accounts is None:
+            return
+
+        def cells(at: int) -> tuple[Cell, ...]:
+            return self._cells(self._facts_at(alike[0], at, measuring))
+
+        corners = changes(cells, first, last) or []
+        stretches = list(zip([first, *corners], [*(corner - 1 for corner in corners), last], strict=True))
+        for group in alike:
+            yield
+            key = functools.cache(functools.partial(self._accounts.key, group.place))
+            if found := moves_of(key, stretches):
+                moves[group.place] = found
 
     # --- facts at an instant
 
-    def _group(self, values: Sequence[object], lines: int) -> _Group:
+    def _list_groups(self, store: SnapshotStore, run: ImpactRun) -> list[_Group]:
+        groups: Iterable[tuple[Sequence[object], int]]
+        if self._situation.standings.concerns_accounts:
+            # In the order of their numbers, by which accounts name them.
+            with store.connect() as workspace:
+                rows = workspace.fetch_rows(f"FROM ({self._situation.numbers}) ORDER BY number")
+            groups = [(values, int(lines)) for _number, *values, lines in rows]
+        else:
+            found = list_groups(store, run, self._situation.population, self._columns)
+            groups = [(group.values, group.lines) for group in found]
+        return [self._group(place, values, lines) for place, (values, lines) in enumerate(groups)]
+
+    def _list_accounts(self, store: SnapshotStore) -> Accounts | None:
+        if not self._situation.standings.concerns_accounts:
+            return None
+        kinds = list_kinds(self._situation, store)
+        if kinds is None:
+            return None
+        measuring = Measuring(self.document, self._on)
+
+        def facts_at(group: int, at: int) -> dict[str, FactValue]:
+            return self._facts_at(self._groups[group], at, measuring)
+
+        return Accounts(self._situation, kinds, [group.values for group in self._groups], self._decide, facts_at)
+
+    def _group(self, place: int, values: Sequence[object], lines: int) -> _Group:
         by_column = dict(zip(self._columns, values, strict=True))
         standing = self._situation.standing_of(values, self._situation.standings.alone(by_column))
         before = {fact.name: int(str(by_column.get(str(fact.column)) or 0)) for fact in self._situation.history_facts}
-        return _Group(by_column, str(by_column.get("pattern")), lines, standing, before)
+        return _Group(place, by_column, str(by_column.get("pattern")), lines, standing, before)
 
     def _by_pattern(self) -> dict[str, list[_Group]]:
         """The groups whose facts move on, by their pattern; the greatest first, so that they are seen first."""
@@ -291,15 +377,6 @@ class Clock:
 
     def _cells(self, facts: Mapping[str, FactValue]) -> tuple[Cell, ...]:
         return tuple(self._thresholds.cell(facts[name], steps=steps) for name, steps in self._steps.items())
-
-
-def _given(decision: FastDecision) -> tuple[object, ...]:
-    """All that a line notices of a decision; which rule gave it may change without that."""
-    return (decision.outcome, decision.rewards, decision.text)
-
-
-def _parts(start: int, end: int) -> list[int]:
-    return sorted({start + (end - start) * part // _PARTS_OF_CLIMB for part in range(_PARTS_OF_CLIMB + 1)})
 
 
 def _later(lost: IntervalSet, start: int, at: int) -> IntervalSet:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 
+from compensation.decision.function import FastDecision
+
 MOST_CLIFFS = 12
+# Money that turns in every twelfth of a stretch is paid by the minute or the second: it climbs rather than steps.
+MOST_TURNS = 24
+_PARTS_OF_CLIMB = 12
 _MINUTE = 60
 _PALE = 100
 
@@ -108,6 +113,30 @@ class Curve:
         least = abs(greatest[0].delta_minor) / _PALE if greatest else 0
         greatest = [cliff for cliff in greatest if abs(cliff.delta_minor) >= least]
         return sorted(greatest, key=lambda cliff: (cliff.at, -abs(cliff.delta_minor)))
+
+
+@dataclass
+class Found:
+    """What turns and climbs, as it is found; climbs of one stretch are added up: from, to, lines."""
+
+    turns: list[Turn] = field(default_factory=list)
+    climbs: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+
+    def climb(self, start: int, end: int, from_minor: int, to_minor: int, lines: int) -> None:
+        """Notes that the cost of some lines grows all the time between two instants."""
+        total = self.climbs.setdefault((start, end), [0, 0, 0])
+        for index, value in enumerate((from_minor, to_minor, lines)):
+            total[index] += value
+
+
+def given_by(decision: FastDecision) -> tuple[object, ...]:
+    """All that a line notices of a decision; which rule gave it may change without that."""
+    return (decision.outcome, decision.rewards, decision.text)
+
+
+def parts_of(start: int, end: int) -> list[int]:
+    """The ends of equal parts of a stretch, by which a climb is drawn."""
+    return sorted({start + (end - start) * part // _PARTS_OF_CLIMB for part in range(_PARTS_OF_CLIMB + 1)})
 
 
 def _climbed(climb: Climb, at: int) -> int:

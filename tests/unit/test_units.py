@@ -109,3 +109,86 @@ def test_an_amount_in_another_currency_is_found_where_it_is_written() -> None:
         load_policy(text)
     problem = caught.value.problems[0]
     assert (problem.what, problem.accepted) == ("the policy pays in GBP, this amount is in EUR", "GBP")
+
+
+@pytest.mark.parametrize(
+    ("expression", "wrong"),
+    [
+        ("round half up(service fee * rate, 2)", "rate"),
+        ("service fee * rate / 30", "rate"),
+        ("rate * service fee * days lost / days of outage month", "rate"),
+        ("service fee * (100 - rate)", "(...)"),
+        ("service fee * max(rate, 5)", "(...)"),
+        ("service fee * (if planned then rate else 20)", "(...)"),
+        ("service fee / 720 * rate", "rate"),
+        ("service fee * rate * rate / 100", "rate"),
+        ("credit * greatest area share", "greatest area share"),
+        ("fine * rate", "rate"),
+        ("min(service fee, credit) * rate", "rate"),
+        ("total loss * rate", "rate"),
+        ("service fee / rate", "rate"),
+        ("(if planned then service fee else credit) * rate", "rate"),
+    ],
+)
+def test_money_times_per_cent_is_divided_by_a_hundred(expression: str, wrong: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        load(expression)
+    (problem,) = caught.value.problems
+    assert problem.what.endswith("is multiplied by per cent, which is a hundred times its part")
+    assert problem.accepted.startswith(f"{wrong} / 100, or a parameter with unit: share")
+    line = POLICY.format(expression=expression).splitlines()[problem.line - 1]
+    assert wrong == "(...)" or line[problem.column - 1 :].startswith(wrong)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "service fee * rate / 100",
+        "service fee * (rate / 100)",
+        "rate / 100 * service fee",
+        "service fee * rate / 3000",
+        "service fee * 0.01 * rate",
+        "service fee * rate / 100 * rate / 100",
+        "service fee * (1 - rate / 100)",
+        "service fee * rate / greatest area share",
+        "service fee / (100 + rate) * 100",
+        "service fee * part",
+        "total loss * rate / 100 > total data loss",
+        "rate * 2 > greatest area share",
+    ],
+)
+def test_per_cent_that_is_put_right_goes_with_money(expression: str) -> None:
+    assert load(expression).decisions
+
+
+LATER = """
+  - name: later
+    type: money
+    expression: round half up(service fee * result, 2)
+rewards:"""
+
+
+@pytest.mark.parametrize("first", ["rate", "rate * days lost", "if planned then 0 else rate", "min(rate, 50)"])
+def test_per_cent_goes_on_to_the_decision_that_multiplies_by_it(first: str) -> None:
+    text = POLICY.format(expression=first)
+    with pytest.raises(PolicyError, match=r"multiplied by per cent.*result / 100"):
+        load_policy(text.replace("\nrewards:", LATER))
+    put_right = LATER.replace("* result", "* result / 100")
+    assert load_policy(text.replace("\nrewards:", put_right)).decisions
+
+
+def test_per_cent_goes_on_out_of_a_table() -> None:
+    table = "hit policy: F\n    table: |\n      planned || out : number\n      true || 0\n      - || rate"
+    text = POLICY.format(expression="1").replace("expression: 1", table)
+    with pytest.raises(PolicyError, match="multiplied by per cent"):
+        load_policy(text.replace("\nrewards:", LATER))
+    assert load_policy(text.replace("\nrewards:", LATER.replace("* result", "* result / 100"))).decisions
+
+
+def test_a_bonus_of_a_share_would_be_a_hundredth_of_what_is_meant() -> None:
+    bonus = "rewards:\n  - {name: b, kind: top_up_bonus, percent: %s, valid days: 30, pays on: next top-up}"
+    text = POLICY.format(expression="1")
+    with pytest.raises(PolicyError, match=r"this is a share.*100 . part"):
+        load_policy(text.replace("rewards:", bonus % "part"))
+    assert load_policy(text.replace("rewards:", bonus % "rate")).rewards
+    assert load_policy(text.replace("rewards:", bonus % "100 * part")).rewards
