@@ -26,16 +26,6 @@ CASE_ORDERS: dict[str, UnaryExpression[Any]] = {
 
 
 @dataclass(frozen=True)
-class AssessmentRow:
-    """An assessment in a list."""
-
-    assessment: Assessment
-    incident_ref: str
-    incident_title: str
-    policy: str
-
-
-@dataclass(frozen=True)
 class AssessmentView:
     """An assessment with all that a page shows of it; `approval_holds` tells whether its approval still binds."""
 
@@ -78,31 +68,6 @@ class Books:
     postings: int
     confirmed: int
     differences: list[str] = field(default_factory=list)
-
-
-def list_assessments(
-    session: Session, *, incident_ref: str | None = None, limit: int = 50, offset: int = 0
-) -> Sequence[AssessmentRow]:
-    """Assessments, newest first."""
-    statement = (
-        select(Assessment, Incident.ref, Incident.title, PolicyVersion)
-        .join(Incident, Incident.id == Assessment.incident_id)
-        .join(PolicyVersion, PolicyVersion.id == Assessment.policy_version_id)
-        .order_by(Assessment.id.desc())
-        .limit(limit)
-        .offset(offset)
-    )
-    if incident_ref is not None:
-        statement = statement.where(Incident.ref == incident_ref)
-    return [
-        AssessmentRow(assessment, ref, title, f"{version.name} v{version.number}")
-        for assessment, ref, title, version in session.execute(statement)
-    ]
-
-
-def count_assessments(session: Session) -> int:
-    """How many assessments there are."""
-    return session.scalar(select(func.count()).select_from(Assessment)) or 0
 
 
 def get_assessment(session: Session, ref: str) -> AssessmentView:

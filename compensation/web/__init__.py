@@ -40,9 +40,9 @@ blueprints = [
     liability_pages,
 ]
 navigation = [
-    NavigationItem("Policies", "policies.index", "policies.read"),
-    NavigationItem("Assessments", "assessments.index", "assessments.read"),
-    NavigationItem("Lookup", "lookup.index", "people.read"),
+    NavigationItem("Policies", "policies.index", "policies.read", ("marketing",)),
+    NavigationItem("Assessments", "assessments.index", "assessments.read", ("approver",)),
+    NavigationItem("Lookup", "lookup.index", "people.read", ("care",)),
 ]
 
 

@@ -14,10 +14,10 @@ from wtforms import HiddenField, RadioField, SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
+from compensation.assessment_lists import AssessmentFilter, list_assessments
 from compensation.errands import ASSESS
 from compensation.models import PolicyState, PolicyVersion
 from compensation.policies import list_versions, load_document
-from compensation.queries import list_assessments
 from compensation.web.policy_view import in_force_text
 from foundation import clock
 from foundation.errors import InputError
@@ -74,7 +74,7 @@ def incident_panel(incident_ref: str) -> Markup:
     if not has_permission("assessments.read"):
         return Markup("")
     with reading() as session:
-        rows = list_assessments(session, incident_ref=incident_ref)
+        rows = list_assessments(session, AssessmentFilter(incident_ref=incident_ref))
         incident = get_incident(session, incident_ref)
         measured = bool(_list_runs(session, incident))
     page = render_template("compensation/incident_panel.html", rows=rows, incident_ref=incident_ref, measured=measured)

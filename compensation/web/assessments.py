@@ -12,20 +12,26 @@ from compensation.approval import (
     reject_assessment,
     submit_assessment,
 )
+from compensation.assessment_lists import (
+    SORTS,
+    AssessmentFilter,
+    AssessmentRow,
+    count_assessments,
+    list_assessments,
+)
 from compensation.errands import RELEASE
 from compensation.models import AssessmentState
 from compensation.queries import (
     AssessmentView,
     books_of,
-    count_assessments,
     get_assessment,
-    list_assessments,
 )
 from compensation.web.books import show_books
 from compensation.web.case_page import download_cases, show_cases, show_texts
 from foundation.errors import InputError
 from foundation.web import (
     actor,
+    csv_response,
     has_permission,
     permission,
     read_page,
@@ -37,17 +43,48 @@ from foundation.web import (
 
 assessments = Blueprint("assessments", __name__, url_prefix="/assessments", template_folder="templates")
 _ONE = "/<ref>"
+_CSV = (
+    *("assessment", "state", "incident", "title", "policy", "cases", "lines", "entitled", "cost_minor", "currency"),
+    *("assessed_by", "assessed_at", "submitted_by", "submitted_at", "released_by", "released_at"),
+)
 
 
 @assessments.get("/")
 @permission("assessments.read")
-def index() -> str:
-    """All assessments, newest first."""
-    page = read_page()
+def index() -> str | Response:
+    """All assessments, newest first; `?format=csv` for all that fit the filter."""
+    wanted, page = _filter(), read_page()
     with reading() as session:
-        rows = list_assessments(session, limit=page.size, offset=page.offset)
-        count = count_assessments(session)
-    return render_template("compensation/assessments.html", rows=rows, count=count, page=page, pages=page.pages(count))
+        if wants_csv():
+            return csv_response("assessments", _CSV, map(_csv_row, list_assessments(session, wanted, limit=None)))
+        rows = list_assessments(session, wanted, limit=page.size, offset=page.offset)
+        count = count_assessments(session, wanted)
+    return render_template(
+        "compensation/assessments.html",
+        rows=rows,
+        count=count,
+        page=page,
+        pages=page.pages(count),
+        wanted={"search": wanted.search or None, "state": wanted.state, "sort": wanted.sort},
+        states=list(AssessmentState),
+        sorts=list(SORTS),
+    )
+
+
+def _filter() -> AssessmentFilter:
+    state, sort = request.args.get("state", ""), request.args.get("sort", "")
+    return AssessmentFilter(
+        search=request.args.get("search", "").strip()[:128],
+        state=AssessmentState(state) if state in list(AssessmentState) else None,
+        sort=sort if sort in SORTS else "newest",
+    )
+
+
+def _csv_row(row: AssessmentRow) -> list[object]:
+    one, totals = row.assessment, row.assessment.totals
+    counts = [totals[name] for name in ("cases", "lines", "entitled", "cost_minor")]
+    who = [one.assessed_by, one.assessed_at, one.submitted_by, one.submitted_at, one.released_by, one.released_at]
+    return [one.ref, one.state, row.incident_ref, row.incident_title, row.policy, *counts, one.currency, *who]
 
 
 @assessments.get(_ONE)

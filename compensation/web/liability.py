@@ -26,6 +26,7 @@ HOURS = 24
 # A page must not wait long; what is not looked at yet is looked at when the panel asks again.
 _SECONDS = 0.2
 _MOST_POINTS = 2_000
+_NO_COST = Markup('<p class="small">It costs nothing in that time, whenever it is restored.</p>')
 _PANEL_CLIFFS = 3
 _MINUTES_OF_HOUR = 60
 
@@ -119,6 +120,7 @@ def _title(part: PolicyClock) -> str:
 
 def _shown(found: Liability, part: PolicyClock, title: str, *, most: int | None = None) -> ShownPart:
     points = [(clock.from_unix(point.at), money_text(point.cost_minor, part.currency)) for point in part.points]
+    costs = any(point.cost_minor for point in part.points)
     return ShownPart(
         title=title,
         now=money_text(part.now_minor, part.currency),
@@ -126,7 +128,7 @@ def _shown(found: Liability, part: PolicyClock, title: str, *, most: int | None 
         cliffs=[_cliff(cliff, found.at, part.currency) for cliff in part.cliffs[:most]],
         points=points[:_MOST_POINTS],
         until=points[-1][1],
-        chart=figure(curve_figure(part), f"Cost of {title} if restored at each instant"),
+        chart=figure(curve_figure(part), f"Cost of {title} if restored at each instant") if costs else _NO_COST,
         climbs=bool(part.curve.climbs),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Sequence
 
 from flask import Blueprint, redirect, render_template, url_for
 from sqlalchemy import func, select
@@ -16,13 +17,15 @@ from compensation.stories import line_story
 from compensation.web.story_view import show_story, total_confirmed
 from foundation.audit import write_audit
 from foundation.errors import InputError, NotFoundError
-from foundation.web import Form, actor, permission, reading, show_on_form, store, stripped, transaction
+from foundation.web import Form, actor, permission, read_page, reading, show_on_form, store, stripped, transaction
 from foundation.web.access import foundations
 from notify.registry import make_spool
-from outage.models import Account, Subscriber
+from outage.lifecycle import IncidentKind, IncidentStatus
+from outage.models import Account, ImpactRun, Incident, Subscriber
 from outage.msisdn import E164_ACCEPTED, check_msisdn
 
 MOST_LINES = 200
+_MOST_UNMEASURED = 5
 lookup = Blueprint("lookup", __name__, url_prefix="/lookup", template_folder="templates")
 _ID = "<int(max=9223372036854775807):number>"
 _DECORATION = re.compile(r"\(0\)|[\s().\-/\u00a0\u2009\u202f]")
@@ -63,12 +66,14 @@ def line(number: int) -> str:
         stories = line_story(session, store(), subscriber)
         sent = _sent_texts(subscriber)
         shown = [show_story(story, subscriber, sent) for story in stories]
+        unmeasured = _list_unmeasured(session)
     return render_template(
         "compensation/line.html",
         line=subscriber,
         account=account,
         siblings=siblings,
         stories=shown,
+        unmeasured=unmeasured,
         confirmed=total_confirmed(shown),
         form=LookupForm(),
     )
@@ -83,17 +88,20 @@ def account(number: int) -> str:
         if found is None:
             raise NotFoundError("no such account", value=number)
         _audit(session, f"account:{number}")
+    page = read_page(MOST_LINES)
     with reading() as session:
         lines = select(Subscriber).where(Subscriber.account_id == number).order_by(Subscriber.msisdn)
         children = select(Account).where(Account.parent_id == number).order_by(Account.ref).limit(MOST_LINES)
         context = {
             "account": found,
             "parents": _parents(session, found),
-            "lines": session.scalars(lines.limit(MOST_LINES)).all(),
+            "lines": session.scalars(lines.limit(page.size).offset(page.offset)).all(),
             "children": session.scalars(children).all(),
-            "count": session.scalar(select(func.count()).where(Subscriber.account_id == number)) or 0,
         }
-    return render_template("compensation/account.html", **context, form=LookupForm())
+        count = session.scalar(select(func.count()).where(Subscriber.account_id == number)) or 0
+    return render_template(
+        "compensation/account.html", **context, count=count, page=page, pages=page.pages(count), form=LookupForm()
+    )
 
 
 def read_number(text: str) -> str | None:
@@ -133,6 +141,14 @@ def _audit(session: Session, subject: str) -> None:
 def _sent_texts(subscriber: Subscriber) -> dict[str, str]:
     with contextlib.closing(make_spool(foundations().settings)) as spool:
         return {text.key: text.body for text in spool.by_address(subscriber.msisdn)}
+
+
+def _list_unmeasured(session: Session) -> Sequence[Incident]:
+    """Open incidents of the network that no run tells about yet, the newest first."""
+    measured = select(ImpactRun.id).where(ImpactRun.incident_id == Incident.id).exists()
+    is_open = (Incident.status == IncidentStatus.OPENED, Incident.kind == IncidentKind.NETWORK)
+    newest = select(Incident).where(*is_open, ~measured).order_by(Incident.started_at.desc())
+    return session.scalars(newest.limit(_MOST_UNMEASURED)).all()
 
 
 def _parents(session: Session, start: Account) -> list[Account]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from compensation.models import AssessmentState
 from compensation.stories import DecisionStory, IncidentStory
 from compensation.web.words import duration_text, evidence_text, money_text, reward_text, reward_when
 from foundation import clock
@@ -114,13 +115,23 @@ def _evidence(evidence: str, sighting_age: int | None) -> str:
 def _decision(decision: DecisionStory, sent: Mapping[str, str]) -> ShownDecision:
     return ShownDecision(
         decision=decision,
-        verdict={
-            "entitled": "This line is owed something",
-            "nothing": "Nothing is owed to this line",
-        }.get(decision.outcome, "What is owed cannot be determined yet"),
+        verdict=_verdict(decision.outcome, decision.assessment.state),
         credits=tuple(_credit(delivery) for delivery in decision.postings),
         messages=tuple(ShownMessage(sent.get(delivery.key), delivery) for delivery in decision.messages),
     )
+
+
+def _verdict(outcome: str, state: AssessmentState) -> str:
+    """What may be told the customer: what nobody has approved is not owed yet."""
+    if state in (AssessmentState.PROPOSED, AssessmentState.SUBMITTED):
+        return {
+            "entitled": "Proposed, not approved yet: this line would be owed something",
+            "nothing": "Proposed, not approved yet: nothing would be owed to this line",
+        }.get(outcome, "Proposed, not approved yet: what would be owed cannot be determined")
+    return {
+        "entitled": "This line is owed something",
+        "nothing": "Nothing is owed to this line",
+    }.get(outcome, "What is owed cannot be determined yet")
 
 
 def _credit(delivery: Delivery) -> ShownCredit:

@@ -28,8 +28,16 @@ _ADVICE: dict[int, str] = {
     405: "Open the page itself and use its buttons.",
     409: "Open the page again: somebody may have changed it meanwhile.",
     413: "Send less at once.",
+    429: "Wait a minute, then try again.",
     503: "Nothing was changed. Try again in a minute.",
     500: "It was not your fault. It has been logged; trying again is safe.",
+}
+# Instead of what the framework says, which speaks of URLs and servers.
+_WORDS: dict[int, str] = {
+    404: "No page has this address.",
+    405: "Nothing can be done this way at this address.",
+    413: "What was sent is larger than this console takes.",
+    429: "This was asked too often.",
 }
 _LONGEST_FLASH = 400
 
@@ -77,7 +85,8 @@ def _answer_http_error(error: HTTPException) -> BaseResponse:
     if is_api():
         answer = _problem(status, message, data.get("errors") or data.get("messages"))
     else:
-        answer = _page(status, message)
+        ours = _WORDS.get(status) if message == type(error).description else None
+        answer = _page(status, ours or message)
     allowed = getattr(error, "valid_methods", None)
     if allowed:
         answer.headers["Allow"] = ", ".join(sorted(allowed))

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 # Distinct in light and dark, and to colour-blind eyes (after Okabe and Ito).
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#3b8fd9", "#e69f00", "#16a37f", "#e0512f", "#b878c9", "#8a949e"
+BROWN = "#a9745b"
 
 
 def figure(chart: Any, label: str, *, height: int = 320) -> Markup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 from flask import Flask
@@ -9,6 +10,8 @@ from markupsafe import Markup
 
 from foundation import clock
 from foundation.money import Money
+
+_KEPT_INSTANT = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 def write_instant(instant: datetime | None) -> Markup:
@@ -23,6 +26,18 @@ def plain_instant(instant: datetime) -> str:
     """An instant as text: 11 Jul 2012 12:30 UTC (seconds only when there are any)."""
     seconds = f":{instant.second:02d}" if instant.second else ""
     return f"{instant.day} {instant.strftime('%b %Y %H:%M')}{seconds} UTC"
+
+
+def write_sentence(text: str) -> str:
+    """A kept sentence with the instants in it (2012-07-11T12:30:00Z) as pages write them."""
+    return _KEPT_INSTANT.sub(_plain_if_any, text)
+
+
+def _plain_if_any(found: re.Match[str]) -> str:
+    try:
+        return plain_instant(datetime.fromisoformat(found[0]))
+    except ValueError:  # somebody's note may hold what only looks like one
+        return found[0]
 
 
 def write_duration(duration: timedelta | int | None) -> str:
@@ -41,8 +56,8 @@ def write_duration(duration: timedelta | int | None) -> str:
 
 
 def write_number(number: int | None) -> str:
-    """A whole number with thin spaces between thousands; none is a dash."""
-    return "–" if number is None else f"{number:,}".replace(",", "\u202f")
+    """A whole number with commas between thousands, as in amounts of money and in charts; none is a dash."""
+    return "–" if number is None else f"{number:,}"
 
 
 def write_share(part: float) -> str:
@@ -63,7 +78,7 @@ def write_words(name: str) -> str:
 
 
 def set_up_formats(app: Flask) -> None:
-    """Offer the formats to templates as filters: instant, duration, number, share, words; and money as a function."""
+    """Offer the formats to templates: instant, sentence, duration, number, share, words as filters; money to call."""
     app.jinja_env.filters.update(
         instant=write_instant,
         plain_instant=plain_instant,
@@ -71,6 +86,7 @@ def set_up_formats(app: Flask) -> None:
         number=write_number,
         words=write_words,
         share=write_share,
+        sentence=write_sentence,
         unix=clock.from_unix,
     )
     app.jinja_env.globals.update(write_money=write_money, now=clock.now)

@@ -11,11 +11,22 @@ from foundation.web import access
 
 @dataclass(frozen=True)
 class NavigationItem:
-    """One entry of the menu: its words, the endpoint it opens, and the permission that page asks for."""
+    """One entry of the menu: its words, the endpoint it opens, and the permission that page asks for.
+
+    `first_for` names the roles whose work begins there.
+    """
 
     label: str
     endpoint: str
     permission: str
+    first_for: tuple[str, ...] = ()
+
+
+def find_first() -> NavigationItem | None:
+    """Where the work of the signed-in staff user begins: by role, else the first entry they may open, or None."""
+    items = list_navigation()
+    roles = set(access.current_staff().roles)
+    return next((item for item in items if roles & set(item.first_for)), items[0] if items else None)
 
 
 def list_navigation() -> list[NavigationItem]:

@@ -20,7 +20,7 @@ from foundation.access import sign_in as check_sign_in
 from foundation.errors import RefusedError
 from foundation.web.access import SignedIn, find_staff, public, reading, transaction
 from foundation.web.forms import Form, stripped
-from foundation.web.navigation import list_navigation
+from foundation.web.navigation import find_first
 
 pages = Blueprint(
     "shell", __name__, template_folder="templates", static_folder="static/shell", static_url_path="/shell"
@@ -89,12 +89,11 @@ def sign_out() -> BaseResponse:
 @pages.get("/")
 @public
 def home() -> BaseResponse | str:
-    """Go to the first page that this person may open."""
+    """Go to the page where this person's work begins."""
     if find_staff() is None:
         return redirect(url_for("shell.sign_in"))
-    for item in list_navigation():
-        return redirect(url_for(item.endpoint))
-    return render_template("shell/home.html")
+    item = find_first()
+    return redirect(url_for(item.endpoint)) if item is not None else render_template("shell/home.html")
 
 
 @pages.get("/healthz")

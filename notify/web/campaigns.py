@@ -12,7 +12,7 @@ from sqlalchemy import Subquery, func, select, text
 from sqlalchemy.orm import Session
 
 from foundation.money import Money
-from foundation.web.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
+from foundation.web.figures import BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, RED
 from notify.models import Delivery, DeliveryKind, DeliveryState
 from notify.queries import list_campaign_totals, list_campaigns
 
@@ -25,19 +25,19 @@ _STEPS = {
     "decided": GREY,
     "posted": PURPLE,
     "confirmed": BLUE,
-    "texted": ORANGE,
+    "texted": BROWN,
     "delivered": GREEN,
     "failed": RED,
-    "unknown": "#c2a500",
+    "unknown": ORANGE,
 }
 _COLOURS = {
     DeliveryState.PENDING: GREY,
     DeliveryState.CLAIMED: PURPLE,
-    DeliveryState.SENDING: ORANGE,
+    DeliveryState.SENDING: BROWN,
     DeliveryState.ACCEPTED: BLUE,
     DeliveryState.DELIVERED: GREEN,
     DeliveryState.FAILED: RED,
-    DeliveryState.UNKNOWN: "#c2a500",
+    DeliveryState.UNKNOWN: ORANGE,
 }
 
 
@@ -94,9 +94,11 @@ class Funnel:
         return [(one.name, getattr(self, one.name)) for one in fields(self)]
 
 
-def list_campaign_rows(session: Session, *, limit: int = 200) -> list[CampaignRow]:
-    """The newest campaigns, from their counters."""
-    campaigns = list_campaigns(session, limit=limit)
+def list_campaign_rows(
+    session: Session, *, search: str = "", limit: int | None = None, offset: int = 0
+) -> list[CampaignRow]:
+    """Campaigns with `search` in their names, newest first, from their counters; all of them with `limit` None."""
+    campaigns = list_campaigns(session, search=search, limit=limit, offset=offset)
     rows = {one.campaign: CampaignRow(one.campaign, one.created_at) for one in campaigns}
     for total in list_campaign_totals(session, list(rows)):
         row = rows[total.campaign]

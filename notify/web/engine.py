@@ -67,7 +67,13 @@ def index() -> str:
         workers = [(worker, worker.is_dead(now)) for worker in list_workers(session)]
         queues = list_queues(session)
     return render_template(
-        "notify/engine.html", jobs=jobs, workers=workers, queues=queues, standings=STANDINGS, now=now
+        "notify/engine.html",
+        jobs=jobs,
+        workers=workers,
+        queues=queues,
+        to_go=sum(queue.rows["pending"] for queue in queues),
+        standings=STANDINGS,
+        now=now,
     )
 
 

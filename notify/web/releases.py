@@ -10,17 +10,18 @@ from flask import Blueprint, Response, render_template, request
 from sqlalchemy.orm import Session
 
 from foundation.errors import NotFoundError
-from foundation.web import csv_response, figure, permission, reading, wants_csv
+from foundation.web import csv_response, figure, permission, read_page, reading, wants_csv
 from foundation.web.lists import PAGE_ROWS
 from notify.models import Delivery, DeliveryKind, DeliveryState
 from notify.queries import (
     campaign_counts,
+    count_campaigns,
     count_deliveries,
     list_attempts,
     list_deliveries,
 )
 from notify.web.addresses import show_address
-from notify.web.campaigns import funnel_figure, list_campaign_rows, shown_kinds
+from notify.web.campaigns import CampaignRow, funnel_figure, list_campaign_rows, shown_kinds
 from notify.web.standing import show_standing
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -30,11 +31,23 @@ releases = Blueprint("releases", __name__, url_prefix="/releases", template_fold
 
 @releases.get("/")
 @permission("deliveries.read")
-def index() -> str:
-    """All campaigns with where their deliveries stand."""
+def index() -> str | Response:
+    """All campaigns with where their deliveries stand; `?format=csv` for all that fit."""
+    search, page = request.args.get("search", "").strip()[:64], read_page()
     with reading() as session:
-        rows = list_campaign_rows(session)
-    return render_template("notify/releases.html", rows=rows)
+        if wants_csv():
+            return csv_response("releases", _CSV_INDEX, map(_index_row, list_campaign_rows(session, search=search)))
+        rows = list_campaign_rows(session, search=search, limit=page.size, offset=page.offset)
+        count = count_campaigns(session, search=search)
+    return render_template(
+        "notify/releases.html", rows=rows, count=count, page=page, pages=page.pages(count), search=search
+    )
+
+
+def _index_row(row: CampaignRow) -> list[object]:
+    confirmed = " ".join(f"{amount.amount_minor} {amount.currency}" for amount in row.amounts)
+    postings = [row.postings, row.confirmed, confirmed]
+    return [row.campaign, row.begun_at, *postings, row.messages, row.delivered, row.open, row.failed, row.unknown]
 
 
 @releases.get("/<campaign>")
@@ -88,6 +101,10 @@ def delivery(number: int) -> str:
     return render_template("notify/delivery.html", delivery=found, attempts=attempts, show_address=show_address)
 
 
+_CSV_INDEX = (
+    *("campaign", "begun_at", "postings", "confirmed", "confirmed_minor", "texts", "delivered"),
+    *("on_the_way", "failed", "unknown"),
+)
 _CSV_HEADER = ("key", "kind", "channel", "address", "amount_minor", "currency", "state", "reason", "changed_at")
 
 

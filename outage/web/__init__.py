@@ -46,7 +46,7 @@ blueprints = [
     api_planned.calls,
 ]
 navigation = [
-    NavigationItem("Incidents", "incidents.list_incidents", "incidents.read"),
+    NavigationItem("Incidents", "incidents.list_incidents", "incidents.read", ("noc", "admin")),
     NavigationItem("Planned work", "planned_work.list_works", "incidents.read"),
     NavigationItem("Network", "network.overview", "inventory.read"),
 ]

@@ -11,7 +11,7 @@ from foundation.errors import InputError
 from foundation.web import actor, permission, read_form, reading, start_errand, transaction
 from outage.errands import MEASURE
 from outage.incidents import incidents
-from outage.lifecycle import CauseClass, ForceMajeure, IncidentStatus, Severity
+from outage.lifecycle import CauseClass, ForceMajeure, IncidentKind, IncidentStatus, Severity
 from outage.web.forms import CauseForm, NoteForm, OwnerForm, RestoreForm, SeverityForm, StepForm
 
 pages = Blueprint("incident_steps", __name__, url_prefix="/incidents/<ref>")
@@ -41,7 +41,9 @@ def restore(ref: str) -> Response:
             services=form.services.data or None,
             actor=actor(),
         )
-        status = incident.status
+        status, about_bills = incident.status, incident.kind == IncidentKind.BILLING
+    if ended and about_bills:
+        return _back(ref, f"The bills are right again. The incident is {status}.")
     if not ended:
         return _back(ref, "Nothing changed: these were restored before.", changed=False)
     return _back(ref, f"{_counted(ended)} ended. The incident is {status}.")

@@ -7,8 +7,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from flask import Blueprint, flash, make_response, redirect, render_template, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask_wtf.file import FileField, FileRequired
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 from werkzeug.utils import secure_filename
@@ -17,6 +18,7 @@ from wtforms import StringField
 from wtforms.validators import InputRequired, Length, Optional
 
 from foundation import clock
+from foundation.audit import write_audit
 from foundation.errors import NotFoundError
 from foundation.logging import mask_msisdn
 from foundation.web import (
@@ -37,6 +39,7 @@ from outage.imports.importing import ImportResult
 from outage.incidents.incidents import get_incident
 from outage.lifecycle import SERVICES
 from outage.listings import list_listings, upload_listing, withdraw_listing
+from outage.models import Subscriber
 from outage.web.forms import WHEN, services_field
 from outage.web.planned import ReasonForm
 
@@ -75,10 +78,11 @@ class Uploaded:
 def declarations(ref: str) -> Response:
     """What customers declared, and a form for another; whoever may not see people sees masked numbers."""
     form = DeclarationForm()
-    if not form.is_submitted():
-        form.declared_at.data = clock.now()
     with reading() as session:
         incident = get_incident(session, ref)
+    if not form.is_submitted():
+        form.declared_at.data = clock.now()
+        form.msisdn.data = _asked_number()
     if form.validate_on_submit():
         with show_on_form(form, otherwise="msisdn"), transaction() as session:
             is_new = _declare(session, ref, form)
@@ -90,6 +94,16 @@ def declarations(ref: str) -> Response:
     rows = [(one, msisdn if in_clear else mask_msisdn(msisdn)) for one, msisdn in found]
     page = render_template("outage/declarations.html", incident=incident, form=form, rows=rows, when=WHEN)
     return make_response(page, 422 if form.is_submitted() else 200)
+
+
+def _asked_number() -> str | None:
+    """The number of the line that `?line=` names, for those who may see people: no number stands in an address."""
+    text = request.args.get("line", "")
+    if not has_permission("people.read") or not (text.isascii() and text.isdecimal() and len(text) < 19):
+        return None
+    with transaction() as session:
+        write_audit(session, actor=actor(), action="person looked up", subject=f"subscriber:{int(text)}")
+        return session.scalar(select(Subscriber.msisdn).where(Subscriber.id == int(text)))
 
 
 def _declare(session: Session, ref: str, form: DeclarationForm) -> bool:

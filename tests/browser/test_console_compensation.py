@@ -127,3 +127,48 @@ def test_no_page_scrolls_sideways_and_none_complains(world, serve, page, width):
         fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
         assert page.evaluate(fits), wanted
     assert (watch.complaints, watch.foreign) == ([], [])
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_question_in_a_table_is_whole_and_can_be_answered(world, serve, page, width):
+    world.release()
+    page.set_viewport_size({"width": width, "height": 800})
+    enter(page, serve(world.web), "delivery", "/releases/senders/")
+    page.locator("summary", has_text="Set pace").last.click()
+    page.get_by_label("Rows a second").last.fill("5")
+    yes = page.get_by_role("button", name="Yes, set pace").last
+    on_top = """button => {
+        const box = button.getBoundingClientRect();
+        return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) === button;
+    }"""
+    assert yes.evaluate(on_top)
+    yes.click()
+    expect(page.locator("main")).to_contain_text("5.0")
+
+
+def test_what_can_be_entered_or_ticked_is_seen_in_light_and_in_dark(world, serve, page):
+    address = serve(world.web)
+    enter(page, address, "marketing", "/assessments/")
+    contrast = """field => {
+        const parts = text => text.match(/[\\d.]+/g).map(Number);
+        const light = colour => {
+            const [r, g, b] = parts(colour).map(v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+            return .2126 * r + .7152 * g + .0722 * b;
+        };
+        const edge = light(getComputedStyle(field).borderTopColor);
+        const ground = light(getComputedStyle(document.body).backgroundColor);
+        return (Math.max(edge, ground) + .05) / (Math.min(edge, ground) + .05);
+    }"""
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
+        assert page.get_by_label("Search").evaluate(contrast) >= 3, theme
+        assert page.get_by_label("State").evaluate(contrast) >= 3, theme
+
+
+def test_whoever_goes_by_keyboard_sees_where_they_are_in_the_menu(world, serve, page):
+    enter(page, serve(world.web), "approver", "/assessments/")
+    seen = "getComputedStyle(document.activeElement).outlineStyle !== 'none'"
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        assert page.evaluate(seen), page.evaluate("document.activeElement.textContent")

@@ -26,7 +26,7 @@ def app(settings: Settings, database: Database, store: SnapshotStore, tmp_path: 
 
 
 def text_of(page: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page)).replace("\u202f", " ")
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
 
 
 def test_what_breaks_says_how_much_and_what_redundancy_holds(app, database):

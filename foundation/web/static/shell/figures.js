@@ -1,11 +1,13 @@
 // Draws every <div class="figure"> from its JSON block (or from data-figure="/path.json"), in the page's colours.
 (function () {
   "use strict";
+  const byFinger = window.matchMedia("(pointer: coarse)");
   function colour(name) {
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   }
   function themed(layout) {
-    const axis = { gridcolor: colour("--figure-grid"), zerolinecolor: colour("--figure-grid"), linecolor: colour("--figure-grid") };
+    // Numbers as on the rest of the page: 15,000 and not 15k.
+    const axis = { exponentformat: "none", separatethousands: true, gridcolor: colour("--figure-grid"), zerolinecolor: colour("--figure-grid"), linecolor: colour("--figure-grid") };
     const clear = Object.assign({}, layout, {
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
@@ -13,7 +15,7 @@
       hoverlabel: { bgcolor: colour("--bs-tertiary-bg"), font: { color: colour("--bs-body-color") }, bordercolor: colour("--figure-grid") },
     });
     // A finger that scrolls the page must not be caught by a chart.
-    if (window.matchMedia("(pointer: coarse)").matches) { clear.dragmode = false; }
+    if (byFinger.matches) { clear.dragmode = false; }
     for (const menu of clear.updatemenus || []) {
       Object.assign(menu, { bgcolor: colour("--card"), bordercolor: colour("--figure-grid"), font: { color: colour("--bs-body-color"), size: 11 } });
     }
@@ -27,7 +29,7 @@
     const toSave = box.dataset.save === "yes";
     // Plotly's "Share chart" would carry the operator's figures to somebody else's host.
     const removed = ["sendChartToCloud", "sendDataToCloud", "select2d", "lasso2d", "autoScale2d"].concat(toSave ? [] : ["toImage"]);
-    const options = { responsive: true, displaylogo: false, displayModeBar: toSave || "hover",
+    const options = { responsive: true, displaylogo: false, displayModeBar: toSave || (byFinger.matches ? false : "hover"),
       modeBarButtonsToRemove: removed, scrollZoom: false };
     return window.Plotly.react(box, figure.data, layout, options).then(function () { box.dataset.drawn = "yes"; });
   }
