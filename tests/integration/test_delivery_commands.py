@@ -57,6 +57,7 @@ def test_what_is_installed_is_listed_and_a_missing_setting_is_named(terminal: Te
     assert "spool" in listed
     assert "book" in listed
     adapters = {**terminal.app.settings.adapters, "OUTAGE_CHANNELS": "spool, twilio"}
+    terminal.app.close()
     terminal.app = App(dataclasses.replace(terminal.app.settings, adapters=adapters))
     refused = terminal("delivery", "carriers")
     assert refused.exit_code == 2

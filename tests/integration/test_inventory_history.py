@@ -263,6 +263,7 @@ def test_imports_agree_with_dictionaries_and_an_import_again_changes_nothing(dat
             session.execute(delete(model))
     elements: State = {}
     links: State = {}
+    elements_ever = links_ever = False
     seen: list[State] = []
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
@@ -272,6 +273,16 @@ def test_imports_agree_with_dictionaries_and_an_import_again_changes_nothing(dat
                 HEADER + "".join(f"{ref},cell,{value},voice\n" for ref, value in element_file.items()),
                 LINKS + "".join(f"{a},{group},{b},{value}\n" for ((a, b), group), value in link_file.items()),
             )
+            if full and any(
+                ever and not file for ever, file in ((elements_ever, element_file), (links_ever, link_file))
+            ):
+                before = contents(database)
+                with pytest.raises(InputError, match="would retire everything"):
+                    load(database, directory, *files, hour=hour, full=full)
+                assert contents(database) == before
+                seen.append(links)
+                continue
+            elements_ever, links_ever = elements_ever or bool(element_file), links_ever or bool(link_file)
             next_elements, element_counts = diff(elements, element_file, full)
             next_links, link_counts = diff(links, link_file, full)
             if dry:

@@ -174,10 +174,7 @@ def results(document: PolicyDocument, case: str) -> list[str]:
 def test_the_divisor_decides_between_both_published_figures() -> None:
     by_30 = changed("o2-uk-2018-12", "{2018-12-06: 31}", "{2018-12-06: 30}")
     assert "two days 0.87" in results(by_30, "V02-3")[0]
-    by_30 = changed("es-rd-899-2009", "telephone time / hour / hours of outage month", "telephone time / hour / 720")
-    by_30 = load_policy(
-        by_30.text.replace("internet time / hour / hours of outage month", "internet time / hour / 720")
-    )
+    by_30 = load_policy(get_scheme("es-rd-899-2009").text.replace("hours of outage month", "720"))
     assert "credit 2.08" in results(by_30, "R03-8")[0]
 
 
