@@ -104,6 +104,8 @@ class SnapshotStore:
         self.directory = directory
         self.memory_mb = max(memory_mb, _LEAST_MEMORY_MB)
         self.threads = threads
+        # Arrow's own pool keeps what was freed: a tenth of the memory that the settings promise for all.
+        pa.set_memory_pool(pa.system_memory_pool())
 
     @contextlib.contextmanager
     def connect(self) -> Iterator[Workspace]:

@@ -70,8 +70,9 @@ def sign_in(browser: Browser, console: Console, size: tuple[int, int] = (1280, 8
     return page
 
 
-@pytest.mark.parametrize("size", SIZES, ids=["desk", "phone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("scheme", "size"), [("light", SIZES[0]), ("dark", SIZES[1])], ids=["light-desk", "dark-phone"]
+)
 def test_every_page_fits_draws_what_it_has_and_asks_no_other_host(browser, console, size, scheme):
     page = sign_in(browser, console, size, scheme)
     watch = Watch()

@@ -101,8 +101,9 @@ def draw_all(page: Page) -> None:
     assert not [title for title in titles if "hare" in title or "loud" in title]
 
 
-@pytest.mark.parametrize("size", SIZES, ids=["desk", "phone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("scheme", "size"), [("light", SIZES[0]), ("dark", SIZES[1])], ids=["light-desk", "dark-phone"]
+)
 def test_every_page_fits_draws_its_charts_and_asks_no_other_host(browser, address, size, scheme):
     width, height = size
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
