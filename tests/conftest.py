@@ -87,7 +87,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     server = request.getfixturevalue("postgresql_server")
     template = request.getfixturevalue("postgresql_template")
     name = _database_name(tmp_path)
-    _administer(server, f'CREATE DATABASE "{name}" TEMPLATE {template}')
+    _copy(server, template, name)
     yield _named(server, name)
     _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
@@ -105,7 +105,7 @@ def empty_postgresql(postgresql_server: str, tmp_path: Path) -> Iterator[str]:
 def postgresql_copy(request: pytest.FixtureRequest, postgresql_server: str, postgresql_template: str) -> Iterator[str]:
     """The URL of an empty, migrated database on PostgreSQL that the tests of one file share."""
     name = f"test_module_{request.path.stem}"
-    _administer(postgresql_server, f'CREATE DATABASE "{name}" TEMPLATE {postgresql_template}')
+    _copy(postgresql_server, postgresql_template, name)
     yield _named(postgresql_server, name)
     _administer(postgresql_server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
@@ -168,7 +168,7 @@ def postgresql_world(
     tmp_path_factory: pytest.TempPathFactory, postgresql_server: str, postgresql_template: str
 ) -> LivedWorld:
     """The lived world on PostgreSQL."""
-    _administer(postgresql_server, f"CREATE DATABASE template_world TEMPLATE {postgresql_template}")
+    _copy(postgresql_server, postgresql_template, "template_world")
     url = _named(postgresql_server, "template_world")
     return _live(tmp_path_factory.mktemp("world") / "data", url, "template_world")
 
@@ -186,7 +186,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
         return
     server = request.getfixturevalue("postgresql_server")
     name = _database_name(tmp_path)
-    _administer(server, f'CREATE DATABASE "{name}" TEMPLATE {lived.database}')
+    _copy(server, lived.database, name)
     app = App(lived_settings(data, _named(server, name)))
     yield World(app, lived.incident, lived.run_id)
     app.close()
@@ -203,6 +203,11 @@ def shared() -> Path:
 
 def _database_name(tmp_path: Path) -> str:
     return f"test_{tmp_path.parent.name}_{tmp_path.name}".replace("-", "_").lower()[-60:]
+
+
+def _copy(server: str, template: str, name: str) -> None:
+    # Ten times as quick as copying it through the log, and every other test wants one.
+    _administer(server, f'CREATE DATABASE "{name}" TEMPLATE {template} STRATEGY FILE_COPY')
 
 
 def _administer(server: str, statement: str) -> None:
