@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
 import sys
 import threading
 import time
@@ -14,13 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from twilio.request_validator import RequestValidator
 
 from foundation import clock
+from tests.processes import other_side
 
 ACCOUNT = "AC" + "0" * 32
 TOKEN = "a token of nobody"
@@ -221,17 +220,10 @@ class AnsweringTwilio:
 @contextlib.contextmanager
 def answering_twilio(wait_seconds: float) -> Iterator[AnsweringTwilio]:
     """A provider in a process of its own, which answers each request so long after it was read."""
-    command = [sys.executable, "-m", __name__, str(wait_seconds)]
-    root = Path(__file__).resolve().parents[1]
-    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as popen:
-        assert popen.stdin is not None
-        assert popen.stdout is not None
-        provider = AnsweringTwilio(popen.stdout.readline().strip())
-        try:
-            yield provider
-        finally:
-            popen.stdin.close()
-            provider.taken = int(popen.stdout.read())
+    with other_side(__name__, wait_seconds) as side:
+        provider = AnsweringTwilio(side.address)
+        yield provider
+    provider.taken = int(side.told)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from foundation.settings import Settings
@@ -67,6 +68,29 @@ def started(settings: Settings, *arguments: str, **more: str) -> Iterator[Proces
         with contextlib.suppress(ProcessLookupError):
             os.killpg(popen.pid, signal.SIGKILL)
         popen.wait()
+
+
+@dataclass
+class OtherSide:
+    """A provider in a process of its own: what it said first (where it answers) and, when it has ended, at last."""
+
+    address: str
+    told: str = ""
+
+
+@contextlib.contextmanager
+def other_side(module: str, argument: object) -> Iterator[OtherSide]:
+    """`python -m MODULE ARGUMENT`, which says where it answers, and at the end of its standard input what it saw."""
+    command = [sys.executable, "-m", module, str(argument)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as popen:
+        assert popen.stdin is not None
+        assert popen.stdout is not None
+        side = OtherSide(popen.stdout.readline().strip())
+        try:
+            yield side
+        finally:
+            popen.stdin.close()
+            side.told = popen.stdout.read()
 
 
 def free_port() -> int:

@@ -11,15 +11,14 @@ import contextlib
 import select
 import socket
 import struct
-import subprocess
 import sys
 import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.loopback_smsc import BIND, RESPONSE, SUBMIT, UNBIND, read_part
+from tests.processes import other_side
 
 _HEAD = struct.Struct(">LLLL")
 _READ = 65_536
@@ -127,18 +126,11 @@ class AnsweringSmsc:
 @contextlib.contextmanager
 def answering_smsc(latency_seconds: float) -> Iterator[AnsweringSmsc]:
     """An SMSC in a process of its own on a free port of 127.0.0.1."""
-    command = [sys.executable, "-m", __name__, str(latency_seconds)]
-    root = Path(__file__).resolve().parents[1]
-    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as popen:
-        assert popen.stdin is not None
-        assert popen.stdout is not None
-        smsc = AnsweringSmsc(int(popen.stdout.readline()))
-        try:
-            yield smsc
-        finally:
-            popen.stdin.close()
-            said = popen.stdout.read().split()
-        smsc.taken, smsc.most_at_once, smsc.late_ms = int(said[0]), int(said[1]), float(said[2])
+    with other_side(__name__, latency_seconds) as side:
+        smsc = AnsweringSmsc(int(side.address))
+        yield smsc
+    taken, most, late = side.told.split()
+    smsc.taken, smsc.most_at_once, smsc.late_ms = int(taken), int(most), float(late)
 
 
 def main() -> None:

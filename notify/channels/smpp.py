@@ -163,14 +163,18 @@ class Smpp:
 
     def _delivered(self, pdus: Sequence[Any]) -> None:
         """Keep receipts and what recipients wrote; raises when something could not be kept."""
-        receipts = [pdu for pdu in pdus if pdu.esm_class & _KINDS == _RECEIPT_KIND]
-        said = [receipt for pdu in receipts if (receipt := self._receipt(pdu)) is not None]
+        said: list[ReceiptSaid] = []
+        written: list[Any] = []
+        for pdu in pdus:
+            if pdu.esm_class & _KINDS != _RECEIPT_KIND:
+                written.append(pdu)
+            elif (receipt := self._receipt(pdu)) is not None:
+                said.append(receipt)
         if said:
             self._incoming.keep_receipts(self.name, said)
-        for pdu in pdus:
-            if pdu not in receipts:
-                words = decode_text(_octets(pdu), pdu.data_coding, has_header=bool(pdu.esm_class & _WITH_HEADER))
-                self._incoming.keep_answer(self.name, f"+{_text(pdu.source_addr).removeprefix('+')}", words)
+        for pdu in written:
+            words = decode_text(_octets(pdu), pdu.data_coding, has_header=bool(pdu.esm_class & _WITH_HEADER))
+            self._incoming.keep_answer(self.name, f"+{_text(pdu.source_addr).removeprefix('+')}", words)
 
     def _receipt(self, pdu: Any) -> ReceiptSaid | None:
         """What a receipt says, None when that is nothing we could use."""

@@ -23,7 +23,7 @@ from smpplib.client import Client
 from foundation import clock
 from foundation.logging import get_logger
 from notify.channels.smpp_status import is_login_refused
-from notify.channels.smpp_window import Answer, Window
+from notify.channels.smpp_window import LOST, Answer, Window
 
 _CONNECT_SECONDS = 10
 _LOOK_SECONDS = 0.5
@@ -34,7 +34,6 @@ _AT_ONCE = 65_536
 # SMPP 3.4, section 3.2: the shortest PDU is its header. The longest that we read has a message_payload of 64 KiB.
 _SHORTEST, _LONGEST = 16, 70_000
 _MOST_KEPT_AT_ONCE = 200
-_LOST = "the bind was lost"
 _ANSWERS = ("submit_sm_resp", "generic_nack")
 log = get_logger()
 
@@ -232,7 +231,7 @@ class Bind:
     def _lose(self) -> None:
         """Give up the connection. Every request under way gets no answer."""
         self.is_up = False
-        self._window.shut(_LOST)
+        self._window.shut(LOST)
         self._client.disconnect()
         self._delivered.put(None)
 

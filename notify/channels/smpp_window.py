@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterable
 
 from foundation import clock
 
+LOST = "the bind was lost"
+"""Why nothing leaves and nothing comes any more."""
+
 
 class Answer:
     """What will come back for one request: a status and a message id; nothing when none will come any more.
@@ -129,7 +132,7 @@ class Window:
             try:
                 self._transmit(b"".join(leaving))
             except OSError:
-                self._end("the bind was lost")
+                self._end(LOST)
 
     def _end(self, reason: str) -> None:
         self._shut_for = self._shut_for or reason

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 from flask import Blueprint, Response, current_app, request
+from flask.sansio.blueprints import BlueprintSetupState
 from twilio.request_validator import RequestValidator, get_signature_algorithm
 from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 
@@ -20,8 +20,15 @@ from notify.receipts import NewReceipt, record_receipts
 from notify.suppression import record_inbound
 
 hooks = Blueprint("twilio_hooks", __name__)
+_TOGETHER = "twilio_receipts"
 _CHANNEL = "twilio"
 _MOST_WORDS = 40
+
+
+@hooks.record
+def _set_up(state: BlueprintSetupState) -> None:
+    """Calls come in crowds, one or more for each text: those that wait for a commit share the next one."""
+    state.app.extensions[_TOGETHER] = Together(_record)
 
 
 @hooks.post(STATUS_PATH)
@@ -35,14 +42,10 @@ def record_status() -> Response:
         raise BadRequest("MessageSid is missing")
     state = STATES.get(status)
     if state is not None:
-        _together().do(_receipt(state, status, sid))
+        together: Together[NewReceipt] = current_app.extensions[_TOGETHER]
+        together.do(_receipt(state, status, sid))
     # A word that Twilio adds one day is not ours to refuse: refusing would make it call again and again.
     return Response(status=204)
-
-
-def _together() -> Together[NewReceipt]:
-    """Calls come in crowds, one or more for each text: those that wait for a commit share the next one."""
-    return cast("Together[NewReceipt]", current_app.extensions.setdefault("twilio_receipts", Together(_record)))
 
 
 def _record(receipts: Sequence[NewReceipt]) -> None:

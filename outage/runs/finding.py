@@ -60,6 +60,8 @@ class Finding:
         self._any_said = bool(inputs.declared or inputs.listed)
         self.by_line = any_presence or self._any_said
         """Whether any line may be in `found`."""
+        self.own_patterns = store.rows(inputs.base) if self.by_line else 0
+        """About how many patterns there may be of single lines; 0 where lines share those of groups."""
         # More than one thread gives the rows of a join in another order than that of the base.
         self._joins = bool(inputs.areas or inputs.ranges) or layout.shared.held is None or store.is_layer(inputs.base)
         # What others counted is taken from all ranges together, and `here` is one.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def merged_sql(relation: str, keys: str) -> str:
     """Per distinct `keys` of a relation, its intervals (started_at, ended_at) with all that overlap or touch joined."""
-    starts, ends = union_sql("starts", "ends")
+    starts, ends = _union_sql("starts", "ends")
     return f"""
     SELECT {keys}, unnest({starts}) AS started_at, unnest({ends}) AS ended_at
     FROM (
@@ -15,7 +15,7 @@ def merged_sql(relation: str, keys: str) -> str:
     """  # noqa: S608 - our own names
 
 
-def union_sql(starts: str, ends: str) -> tuple[str, str]:
+def _union_sql(starts: str, ends: str) -> tuple[str, str]:
     """The starts and the ends of the union of intervals, from the sorted lists of theirs.
 
     Before the i-th start i - 1 intervals have begun, so that nothing is out there exactly if the (i - 1)-th end lies

@@ -32,9 +32,8 @@ def _write_run(store: SnapshotStore, inputs: RunInputs, *, sorts: bool) -> Writt
         finding = Finding(workspace, store, inputs, lay_out(workspace, store, inputs))
         if inputs.deductions:
             return _write_net(workspace, store, inputs, finding)
-        expected = store.rows(inputs.base) if finding.by_line else 0
         with (
-            writing_run(workspace, store, expected=expected, alike=not finding.by_line) as run,
+            writing_run(workspace, store, own_patterns=finding.own_patterns) as run,
             contextlib.closing(finding.in_turn()) as ranges,
         ):
             for one in ranges:
@@ -46,8 +45,7 @@ def _write_net(workspace: Workspace, store: SnapshotStore, inputs: RunInputs, fi
     """Find all lines first: what other runs counted is taken from them together."""
     finding.find_all()
     deducted = deduct(workspace, store, inputs.deductions)
-    expected = store.rows(inputs.base) if finding.by_line else 0
-    with writing_run(workspace, store, expected=expected, alike=not finding.by_line, with_gross=True) as run:
+    with writing_run(workspace, store, own_patterns=finding.own_patterns, with_gross=True) as run:
         for ids in finding.ranges:
             run.write("net", ids, in_order=True)
         return _with_deducted(workspace, store, run.finish(), deducted)

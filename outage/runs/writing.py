@@ -64,17 +64,17 @@ class _Tally:
 
 @contextlib.contextmanager
 def writing_run(
-    workspace: Workspace, store: SnapshotStore, *, expected: int, alike: bool, with_gross: bool = False
+    workspace: Workspace, store: SnapshotStore, *, own_patterns: int, with_gross: bool = False
 ) -> Iterator[RunWriter]:
     """A run to be written from `gross`, or a relation like it; nothing of it is kept unless finished.
 
-    `expected`: about how many lines there may be, `alike`: whether most of them share their patterns; `with_gross`:
+    `own_patterns`: about how many patterns there may be of single lines, 0 where lines share theirs; `with_gross`:
     whether other runs were taken from this one.
     """
     workspace.execute("SET arrow_lossless_conversion = true")
     lines_schema = workspace.schema_of(impact_sql.lines_sql("gross"), ALL)
-    distinct = _DISTINCT if alike else (*_DISTINCT, "pattern", "gross_pattern")
-    kept = KeptPatterns(workspace, expected=expected, memory_mb=store.memory_mb)
+    distinct = (*_DISTINCT, "pattern", "gross_pattern") if own_patterns else _DISTINCT
+    kept = KeptPatterns(workspace, expected=own_patterns, memory_mb=store.memory_mb)
     with (
         store.writing("impact_lines", lines_schema, row_group=_LINE_GROUP, distinct=distinct) as lines,
         store.writing("impact_patterns", SCHEMA, row_group=_PATTERN_GROUP, distinct=_DISTINCT_SHAPES) as patterns,

@@ -49,8 +49,6 @@ _FREED = """
 SELECT before.line_id FROM ({before}) before
 WHERE before.is_out AND before.line_id NOT IN (SELECT line_id FROM ({now}) WHERE is_out)
 """
-
-
 _OUT = "SELECT line_id FROM ({now}) WHERE is_out"
 
 
@@ -207,15 +205,16 @@ def _freed(workspace: Workspace, store: SnapshotStore, sent_by: ImpactRun, run: 
     before, now = _lines_sql(store, sent_by), _lines_sql(store, run)
     ends = [clock.to_unix(one.as_of) for one in (sent_by, run)]
     query = _FREED.format(before=before, now=now.replace("$1", "$2"))
-    for batch in workspace.fetch_batches(query, ends, size=_FREED_AT_ONCE):
-        yield batch.column(0).to_pylist()
+    return _line_ids(workspace, query, ends)
 
 
 def _out(workspace: Workspace, store: SnapshotStore, run: ImpactRun) -> Iterator[list[int]]:
     """The lines that are out where a run stops, some at a time."""
-    for batch in workspace.fetch_batches(
-        _OUT.format(now=_lines_sql(store, run)), [clock.to_unix(run.as_of)], size=_FREED_AT_ONCE
-    ):
+    return _line_ids(workspace, _OUT.format(now=_lines_sql(store, run)), [clock.to_unix(run.as_of)])
+
+
+def _line_ids(workspace: Workspace, query: str, instants: list[int]) -> Iterator[list[int]]:
+    for batch in workspace.fetch_batches(query, instants, size=_FREED_AT_ONCE):
         yield batch.column(0).to_pylist()
 
 

@@ -18,10 +18,7 @@ from tests.loopback_twilio import ACCOUNT, TOKEN
 from tests.processes import free_port, started, wait_until
 
 CALLS = 2000
-CALLERS = (
-    1,
-    16,
-)
+CALLERS = (1, 16)
 PUBLIC = "https://console.example"
 
 

@@ -7,28 +7,14 @@ import io
 from datetime import timedelta
 from importlib import import_module
 
-import pytest
-
 from foundation import clock
 from foundation.audit import AuditEntry, write_audit
 from foundation.web.formats import write_number, write_sentence
 from outage.incidents.incidents import get_incident, open_incident
 from outage.incidents.outages import OutageStart
 from outage.lifecycle import CauseClass, IncidentKind, IncidentStatus, Severity
-from tests.web_client import add_staff, send
-from tests.web_world import ENTITLED, World, make_small_world, make_world
-
-
-@pytest.fixture
-def world(settings, database, store):
-    add_staff(database)
-    return make_world(settings, database, store)
-
-
-@pytest.fixture
-def small_world(tmp_path, sqlite_database, store):
-    add_staff(sqlite_database)
-    return make_small_world(tmp_path, sqlite_database, store)
+from tests.web_client import send
+from tests.web_world import ENTITLED, World
 
 
 def rows_of(answer) -> list[dict[str, str]]:

@@ -14,25 +14,13 @@ from compensation.simulation.history_tests import accept_difference, replay, set
 from foundation.audit import AuditEntry
 from foundation.cli import App
 from foundation.errors import InputError, NotFoundError, RefusedError
-from tests.web_client import add_staff, send, token_of
-from tests.web_world import World, make_small_world, make_world, policy_text
+from tests.web_client import send, token_of
+from tests.web_world import World, policy_text
 
 POLICY = "o2-uk-2012-07"
 DEARER = policy_text().replace("2012-07-11: 10.00", "2012-07-11: 12.00").replace("voucher: 10.00", "voucher: 12.00")
 DEARER = DEARER.replace("voucher: {amount: 10.00", "voucher: {amount: 12.00")
 COST = {"cost_minor": (0, 8000)}
-
-
-@pytest.fixture
-def world(settings, database, store):
-    add_staff(database)
-    return make_world(settings, database, store)
-
-
-@pytest.fixture
-def small_world(tmp_path, sqlite_database, store):
-    add_staff(sqlite_database)
-    return make_small_world(tmp_path, sqlite_database, store)
 
 
 def choose(world: World, expectation: Expectation, **settings) -> int:

@@ -11,22 +11,10 @@ from compensation.models import AssessmentState, Credit, PolicyState, PolicyVers
 from compensation.policies import approve_policy, get_version, save_policy, submit_policy
 from foundation.audit import AuditEntry
 from notify.texts import save_text
-from tests.web_client import add_staff, send
-from tests.web_world import ENTITLED, World, make_small_world, make_world, policy_text
+from tests.web_client import send
+from tests.web_world import ENTITLED, World, policy_text
 
 POLICY = "/policies/o2-uk-2012-07/1"
-
-
-@pytest.fixture
-def world(settings, database, store):
-    add_staff(database)
-    return make_world(settings, database, store)
-
-
-@pytest.fixture
-def small_world(tmp_path, sqlite_database, store):
-    add_staff(sqlite_database)
-    return make_small_world(tmp_path, sqlite_database, store)
 
 
 def state_of(world: World, ref: str) -> AssessmentState:

@@ -7,20 +7,8 @@ import pytest
 from compensation.web.lookup import read_number
 from foundation.audit import AuditEntry
 from foundation.errors import InputError
-from tests.web_client import add_staff, send
-from tests.web_world import ENTITLED, NOTHING, make_small_world, make_world
-
-
-@pytest.fixture
-def world(settings, database, store):
-    add_staff(database)
-    return make_world(settings, database, store)
-
-
-@pytest.fixture
-def small_world(tmp_path, sqlite_database, store):
-    add_staff(sqlite_database)
-    return make_small_world(tmp_path, sqlite_database, store)
+from tests.web_client import send
+from tests.web_world import ENTITLED, NOTHING
 
 
 @pytest.mark.parametrize(

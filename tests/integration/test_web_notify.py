@@ -7,20 +7,7 @@ import pytest
 from foundation.audit import AuditEntry
 from notify.counters import Changes
 from notify.models import Delivery, DeliveryState
-from tests.web_client import add_staff
-from tests.web_world import ENTITLED, make_small_world, make_world
-
-
-@pytest.fixture
-def world(settings, database, store):
-    add_staff(database)
-    return make_world(settings, database, store)
-
-
-@pytest.fixture
-def small_world(tmp_path, sqlite_database, store):
-    add_staff(sqlite_database)
-    return make_small_world(tmp_path, sqlite_database, store)
+from tests.web_world import ENTITLED
 
 
 def fail_one(world, state: DeliveryState, reason: str) -> Delivery:

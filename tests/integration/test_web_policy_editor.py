@@ -14,23 +14,11 @@ from compensation.drafts import find_draft, get_draft
 from compensation.models import PolicyState
 from compensation.policies import approve_policy, get_version, save_policy, submit_policy
 from foundation.audit import AuditEntry
-from tests.web_client import add_staff, csrf_token, send, token_of
-from tests.web_world import World, make_small_world, make_world, policy_text
+from tests.web_client import csrf_token, send, token_of
+from tests.web_world import World, policy_text
 
 NAME = "o2-uk-2012-07"
 EDIT = f"/policies/{NAME}/edit"
-
-
-@pytest.fixture
-def world(settings, database, store):
-    add_staff(database)
-    return make_world(settings, database, store)
-
-
-@pytest.fixture
-def small_world(tmp_path, sqlite_database, store):
-    add_staff(sqlite_database)
-    return make_small_world(tmp_path, sqlite_database, store)
 
 
 def outline_of(text: str) -> dict[str, Any]:

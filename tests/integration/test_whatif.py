@@ -26,21 +26,10 @@ from foundation.cli import App
 from foundation.errors import InputError, NotFoundError, RefusedError
 from outage.models import ImpactRun
 from tests.open_world import HOURLY, TIERS, make_open_world
-from tests.web_client import add_staff, token_of
-from tests.web_world import World, make_small_world, make_world, policy_text
+from tests.web_client import token_of
+from tests.web_world import World, policy_text
 
 DEARER = policy_text().replace("2012-07-11: 10.00", "2012-07-11: 12.00")
-
-
-@pytest.fixture
-def world(settings, database, store):
-    return make_world(settings, database, store)
-
-
-@pytest.fixture
-def small_world(tmp_path, sqlite_database, store):
-    add_staff(sqlite_database)
-    return make_small_world(tmp_path, sqlite_database, store)
 
 
 def documents(world: World, *texts: str):
