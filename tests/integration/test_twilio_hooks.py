@@ -11,7 +11,6 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 from twilio.request_validator import RequestValidator
-from werkzeug.serving import make_server
 
 import notify.web
 from foundation.db import Database
@@ -25,6 +24,7 @@ from notify.suppression import find_suppressed
 from tests.delivery_rows import get, message, put
 from tests.delivery_tools import later, run
 from tests.loopback_twilio import ACCOUNT, TOKEN, Fault, Provider, loopback_twilio, post_signed
+from tests.serving import serving
 
 PUBLIC = "https://console.example"
 SID = "SM" + "7" * 32
@@ -157,18 +157,12 @@ def provider() -> Iterator[Provider]:
 @pytest.fixture
 def console(app: Flask) -> Iterator[str]:
     """The console on a free port, for a provider that really calls it."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    url = f"http://127.0.0.1:{server.server_port}"
-    known = app.extensions["foundations"]
-    app.extensions["foundations"] = dataclasses.replace(
-        known, settings=dataclasses.replace(known.settings, public_url=url)
-    )
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield url
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(app) as url:
+        known = app.extensions["foundations"]
+        app.extensions["foundations"] = dataclasses.replace(
+            known, settings=dataclasses.replace(known.settings, public_url=url)
+        )
+        yield url
 
 
 def carrier(provider: Provider, console: str, **others: Any) -> Twilio:
