@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -43,6 +44,18 @@ class AuditHead(Base):
     hash: Mapped[str] = mapped_column(String(64))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What an entry says: who did what to which reference or `kind:id`, before and after (JSON), and why."""
+
+    actor: str
+    action: str
+    subject: str
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+    reason: str | None = None
+
+
 def write_audit(
     session: Session,
     *,
@@ -57,22 +70,44 @@ def write_audit(
 
     Call it late in a long transaction: it holds the chain's lock until the end.
     """
-    session.execute(insert_ignoring(session, AuditHead), {"id": 1, "hash": _START})
-    previous = session.scalars(select(AuditHead.hash).where(AuditHead.id == 1).with_for_update()).one()
-    entry = AuditEntry(
-        at=clock.now(),
-        actor=actor,
-        action=action,
-        subject=subject,
-        before=dict(before) if before is not None else None,
-        after=dict(after) if after is not None else None,
-        reason=reason,
-        previous_hash=previous,
+    write_changes(
+        session,
+        [Change(actor=actor, action=action, subject=subject, before=before, after=after, reason=reason)],
     )
-    entry.hash = _hash(entry)
-    session.add(entry)
+
+
+def write_changes(session: Session, changes: Sequence[Change]) -> None:
+    """Add an entry for each change, in their order, as `write_audit` does for one."""
+    if not changes:
+        return
+    previous, at, entries = _lock_head(session), clock.now(), []
+    for change in changes:
+        entry = AuditEntry(
+            at=at,
+            actor=change.actor,
+            action=change.action,
+            subject=change.subject,
+            before=dict(change.before) if change.before is not None else None,
+            after=dict(change.after) if change.after is not None else None,
+            reason=change.reason,
+            previous_hash=previous,
+        )
+        entry.hash = previous = _hash(entry)
+        entries.append(entry)
+    session.add_all(entries)
     session.flush()
-    session.execute(update(AuditHead).where(AuditHead.id == 1).values(hash=entry.hash))
+    session.execute(update(AuditHead).where(AuditHead.id == 1).values(hash=previous))
+
+
+def _lock_head(session: Session) -> str:
+    """The hash of the last entry, which nobody else follows until the transaction ends."""
+    head = select(AuditHead.hash).where(AuditHead.id == 1).with_for_update()
+    found = session.scalars(head).one_or_none()
+    if found is None:
+        # Two may begin the chain at once: whoever comes second waits for the first, and then follows it.
+        session.execute(insert_ignoring(session, AuditHead), {"id": 1, "hash": _START})
+        found = session.scalars(head).one()
+    return found
 
 
 def find_broken_entry(session: Session) -> AuditEntry | None:

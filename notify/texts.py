@@ -9,7 +9,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from foundation import clock
-from foundation.audit import write_audit
+from foundation.audit import Change, write_changes
 from foundation.errors import InputError, NotFoundError
 from notify.models import TextVersion
 from notify.notice_texts import NOTICE_TEXTS
@@ -30,31 +30,15 @@ def save_text(
     """
     _check_names(name, language)
     body = body.strip()
-    placeholders = check_body(body, allow_links=allow_links)
+    check_body(body, allow_links=allow_links)
     before = _find_exact(session, name, language)
     if before is not None and (before.body, before.allows_links) == (body, allow_links):
         return before
     number = before.number + 1 if before is not None else 1
-    version = TextVersion(
-        name=name,
-        language=language,
-        number=number,
-        body=body,
-        placeholders=list(placeholders),
-        allows_links=allow_links,
-        author=author,
-        created_at=clock.now(),
-    )
+    version = _version(name, language, body, number=number, author=author, allow_links=allow_links)
     session.add(version)
     session.flush()
-    write_audit(
-        session,
-        actor=author,
-        action="text saved",
-        subject=f"text:{name}:{language}",
-        before={"number": before.number, "body": before.body} if before is not None else None,
-        after={"number": number, "body": body} | ({"allows_links": True} if allow_links else {}),
-    )
+    write_changes(session, [_saved(version, before)])
     return version
 
 
@@ -95,14 +79,42 @@ def list_current_texts(session: Session, names: Iterable[str] | None = None) -> 
 
 def install_ready_texts(session: Session, author: str) -> int:
     """Save the ready texts where no version exists, so that nobody's own wording is replaced; returns how many."""
+    known = {tuple(one) for one in session.execute(select(TextVersion.name, TextVersion.language).distinct())}
     missing = [
-        (name, language, body)
+        _version(name, language, body, number=1, author=author)
         for (name, language), body in {**READY_TEXTS, **NOTICE_TEXTS}.items()
-        if _find_exact(session, name, language) is None
+        if (name, language) not in known
     ]
-    for name, language, body in missing:
-        save_text(session, name, language, body, author=author)
+    session.add_all(missing)
+    session.flush()
+    write_changes(session, [_saved(version, None) for version in missing])
     return len(missing)
+
+
+def _version(
+    name: str, language: str, body: str, *, number: int, author: str, allow_links: bool = False
+) -> TextVersion:
+    return TextVersion(
+        name=name,
+        language=language,
+        number=number,
+        body=body,
+        placeholders=list(check_body(body, allow_links=allow_links)),
+        allows_links=allow_links,
+        author=author,
+        created_at=clock.now(),
+    )
+
+
+def _saved(version: TextVersion, before: TextVersion | None) -> Change:
+    return Change(
+        actor=version.author,
+        action="text saved",
+        subject=f"text:{version.name}:{version.language}",
+        before={"number": before.number, "body": before.body} if before is not None else None,
+        after={"number": version.number, "body": version.body}
+        | ({"allows_links": True} if version.allows_links else {}),
+    )
 
 
 def _find_exact(session: Session, name: str, language: str) -> TextVersion | None:

@@ -119,5 +119,5 @@ def test_two_incidents_are_merged_after_one_question(browser, console):
     page.locator("summary", has_text="Merge them").press("Enter")
     page.get_by_label("Reason").fill("One cable")
     page.get_by_role("button", name="Yes, merge them").press("Enter")
-    expect(page.get_by_role("status")).to_contain_text("is merged into this incident")
+    expect(page.get_by_role("status").filter(has_text="is merged into this incident")).to_be_visible()
     page.context.close()
