@@ -16,10 +16,10 @@ from notify.waves import CAMPAIGNS
 
 TEND_AT_ONCE = 5000
 _TENDED: tuple[Any, ...] = (DELIVERIES.c.id, *COUNTED, *STANDS)
-_ASLEEP = text("state = 'pending' AND hold = 'time'")
-_ON_CONDITION = text("state = 'pending' AND hold IS NOT NULL AND hold <> 'time'")
-_WITH_END = text("state = 'pending' AND hold_until IS NOT NULL")
-_WITH_EXPIRY = text("state = 'pending' AND expires_at IS NOT NULL")
+_ASLEEP = text("stage = 'pending' AND hold = 'time'")
+_ON_CONDITION = text("stage = 'pending' AND hold IS NOT NULL AND hold <> 'time'")
+_WITH_END = text("stage = 'pending' AND hold_until IS NOT NULL")
+_WITH_EXPIRY = text("stage = 'pending' AND expires_at IS NOT NULL")
 _HOLD = (
     update(DELIVERIES)
     .where(DELIVERIES.c.id == bindparam("row_id"))

@@ -14,7 +14,7 @@ from foundation.errors import InputError, RefusedError
 from notify.campaigns import get_campaign
 from notify.carriers import Outcome
 from notify.counters import COUNTED, STANDS, Changes, standing_of
-from notify.models import DELIVERIES, CampaignState, DeliveryKind, DeliveryState
+from notify.models import DELIVERIES, CampaignState, DeliveryKind, DeliveryState, stage_of
 from notify.outcomes import record_outcomes
 
 _AT_ONCE = 2000
@@ -56,7 +56,7 @@ def decide_unknown(
     settled = 0
     last = 0
     while True:
-        unknown = [DELIVERIES.c.campaign == campaign, DELIVERIES.c.state == DeliveryState.UNKNOWN]
+        unknown = [DELIVERIES.c.campaign == campaign, DELIVERIES.c.stage == stage_of(DeliveryState.UNKNOWN)]
         if keys is not None:
             unknown.append(DELIVERIES.c.key.in_(sorted(keys)))
         if unknown_because is not None:
@@ -92,7 +92,7 @@ def retry_failed(
     """
     if _check(session, campaign, reason) is CampaignState.ABORTED:
         raise RefusedError(f"{campaign} was aborted", accepted="a new release")
-    failed = [DELIVERIES.c.campaign == campaign, DELIVERIES.c.state == DeliveryState.FAILED]
+    failed = [DELIVERIES.c.campaign == campaign, DELIVERIES.c.stage == stage_of(DeliveryState.FAILED)]
     if kind is not None:
         failed.append(DELIVERIES.c.kind == kind)
     if failed_with is not None:

@@ -14,7 +14,7 @@ from foundation import clock
 from notify.counters import COUNTS
 from notify.models import ATTEMPTS, DELIVERIES, CampaignState, DeliveryState
 from notify.pacing import SenderView, list_senders
-from notify.transitions import IN_FLIGHT
+from notify.taken import in_hand
 from notify.waves import CAMPAIGNS
 
 # Attempts are found by their number, newest first: what is told of them costs the same whatever there is.
@@ -60,7 +60,7 @@ def list_workers(session: Session) -> list[WorkerView]:
             func.min(DELIVERIES.c.lease_until),
             func.max(DELIVERIES.c.changed_at),
         )
-        .where(IN_FLIGHT, DELIVERIES.c.state != DeliveryState.UNKNOWN, DELIVERIES.c.worker.is_not(None))
+        .where(in_hand(session), DELIVERIES.c.worker.is_not(None))
         .group_by(DELIVERIES.c.worker, DELIVERIES.c.state)
     )
     for name, state, rows, until, changed_at in session.execute(held):

@@ -6,7 +6,7 @@ import enum
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, SmallInteger, String, Table, Text, UniqueConstraint, false, text
+from sqlalchemy import Computed, ForeignKey, Index, SmallInteger, String, Table, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from foundation.db import Base, Document, Instant, Key, choice
@@ -63,6 +63,22 @@ class CampaignState(enum.StrEnum):
     ABORTED = "aborted"
 
 
+# A delivery's state as the indexes see it: from its claim to its good end it is `out`, so that nothing changes there.
+OUT = "out"
+_OUT_STATES = (DeliveryState.CLAIMED, DeliveryState.SENDING, DeliveryState.DELIVERED)
+STAGE = f"CASE WHEN state IN ({', '.join(map(repr, map(str, _OUT_STATES)))}) THEN '{OUT}' ELSE state END"
+DUE_AT = "CASE WHEN state IN ('accepted', 'unknown') THEN lease_until END"
+FILL_PERCENT = 60
+
+
+def stage_of(state: DeliveryState) -> str:
+    """What the database says is the stage of a delivery in this state."""
+    return OUT if state in _OUT_STATES else str(state)
+
+
+STAGES = tuple(dict.fromkeys(map(stage_of, DeliveryState)))
+
+
 def _partial(name: str, *columns: str, where: str) -> Index:
     return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(where))
 
@@ -78,6 +94,10 @@ class Delivery(Base):
     `wave`: which wave of its campaign it belongs to. `zone`: the recipient's, for quiet hours.
     `lease_until`: the lease of claims and attempts; when to ask about an unknown; when an accepted's receipt is due.
     `attempt` counts attempts begun; `reason` says why it stands where it stands.
+    `stage` and `due_at` are made by the database of `state` and `lease_until`, for the indexes.
+
+    What a delivery that goes well writes from its claim on (`state`, `attempt`, `worker`, `lease_until`, `changed_at`,
+    `reason`) must stand in no index, not even in a condition: PostgreSQL then writes no entry of any index for it.
     """
 
     __tablename__ = "deliveries"
@@ -85,18 +105,19 @@ class Delivery(Base):
         _partial(
             "ix_deliveries_claimable",
             *("campaign", "kind", "channel", "wave", "priority", "id"),
-            where="state = 'pending' AND NOT waiting AND hold IS NULL",
+            where="stage = 'pending' AND NOT waiting AND hold IS NULL",
         ),
-        _partial("ix_deliveries_in_flight", "lease_until", where="state IN ('claimed', 'sending', 'unknown')"),
-        _partial("ix_deliveries_receipt_due", "lease_until", where="state = 'accepted' AND lease_until IS NOT NULL"),
-        _partial("ix_deliveries_asleep", "not_before", where="state = 'pending' AND hold = 'time'"),
-        _partial("ix_deliveries_hold", "hold", where="state = 'pending' AND hold IS NOT NULL AND hold <> 'time'"),
-        _partial("ix_deliveries_hold_until", "hold_until", where="state = 'pending' AND hold_until IS NOT NULL"),
-        _partial("ix_deliveries_expiry", "expires_at", where="state = 'pending' AND expires_at IS NOT NULL"),
-        _partial("ix_deliveries_provider_ref", "provider_ref", where="provider_ref IS NOT NULL AND state = 'accepted'"),
+        _partial("ix_deliveries_due", "due_at", where="due_at IS NOT NULL"),
+        _partial("ix_deliveries_asleep", "not_before", where="stage = 'pending' AND hold = 'time'"),
+        _partial("ix_deliveries_hold", "hold", where="stage = 'pending' AND hold IS NOT NULL AND hold <> 'time'"),
+        _partial("ix_deliveries_hold_until", "hold_until", where="stage = 'pending' AND hold_until IS NOT NULL"),
+        _partial("ix_deliveries_expiry", "expires_at", where="stage = 'pending' AND expires_at IS NOT NULL"),
+        _partial("ix_deliveries_provider_ref", "provider_ref", where="provider_ref IS NOT NULL"),
         Index("ix_deliveries_group", "group_key"),
         Index("ix_deliveries_address", "address"),
-        Index("ix_deliveries_campaign_state", "campaign", "kind", "state", "id"),
+        Index("ix_deliveries_stage", "campaign", "kind", "stage", "id"),
+        # Room on its page for what a claim writes; what its outcome writes takes the room of what was claimed.
+        {"postgresql_with": {"fillfactor": FILL_PERCENT}},
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -110,6 +131,7 @@ class Delivery(Base):
     amount_minor: Mapped[int | None]
     currency: Mapped[str | None] = mapped_column(String(3))
     state: Mapped[DeliveryState] = mapped_column(choice(DeliveryState))
+    stage: Mapped[str] = mapped_column(String(32), Computed(STAGE, persisted=True))
     waiting: Mapped[bool] = mapped_column(default=False)
     priority: Mapped[int] = mapped_column(default=100)
     not_before: Mapped[datetime | None] = mapped_column(Instant)
@@ -123,11 +145,24 @@ class Delivery(Base):
     zone: Mapped[str | None] = mapped_column(String(64))
     attempt: Mapped[int] = mapped_column(default=0)
     lease_until: Mapped[datetime | None] = mapped_column(Instant)
+    due_at: Mapped[datetime | None] = mapped_column(Instant, Computed(DUE_AT, persisted=True))
     worker: Mapped[str | None] = mapped_column(String(64))
     provider_ref: Mapped[str | None] = mapped_column(String(128))
     reason: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(Instant)
     changed_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Taken(Base):
+    """Where to look for what a worker has claimed or is sending: all of that is among `ids`, and maybe more.
+
+    The deliveries themselves say what they are; see `notify.taken`.
+    """
+
+    __tablename__ = "taken_deliveries"
+
+    worker: Mapped[str] = mapped_column(String(64), primary_key=True)
+    ids: Mapped[list[int]] = mapped_column(Document)
 
 
 class Attempt(Base):

@@ -30,7 +30,7 @@ from notify.carriers import Outcome
 from notify.counters import COUNTED, HELD, ORPHANED, STANDS, WAITING, Changes, standing_of
 from notify.fallback import take_next_way
 from notify.models import ATTEMPTS, DELIVERIES, DeliveryKind, DeliveryState
-from notify.transitions import CLAIMED, IN_FLIGHT, PENDING, note_attempts
+from notify.transitions import CLAIMED, PENDING, UNKNOWN, note_attempts
 
 _BACK_OFF_MOST_SECONDS = 3600
 # A throttled row did nothing wrong: the sender's pace makes it wait, not its own count of attempts.
@@ -111,12 +111,11 @@ def list_unknown(session: Session, channel: str, *, asked_after_seconds: int, li
     query = (
         select(*CLAIMED)
         .where(
-            IN_FLIGHT,
-            DELIVERIES.c.state == DeliveryState.UNKNOWN,
+            DELIVERIES.c.due_at <= database_now(session, -asked_after_seconds),
+            DELIVERIES.c.stage == UNKNOWN,
             DELIVERIES.c.channel == channel,
-            DELIVERIES.c.lease_until <= database_now(session, -asked_after_seconds),
         )
-        .order_by(DELIVERIES.c.lease_until, DELIVERIES.c.id)
+        .order_by(DELIVERIES.c.due_at, DELIVERIES.c.id)
         .limit(limit)
     )
     return session.execute(query).all()

@@ -13,8 +13,8 @@ from foundation.errors import NotFoundError
 from notify.accounts.book_counts import count_book
 from notify.accounts.statements import BookTotal, Statement, statement, totals
 from notify.counters import HELD, WAITING, count_standings, list_standings
-from notify.models import Attempt, Campaign, Delivery, DeliveryKind, DeliveryState
-from notify.transitions import IN_FLIGHT
+from notify.models import STAGES, Attempt, Campaign, Delivery, DeliveryKind, DeliveryState, stage_of
+from notify.taken import in_hand
 
 _KIND, _STATE = type_coerce(Delivery.kind, String), type_coerce(Delivery.state, String)
 
@@ -41,7 +41,7 @@ def campaign_counts(session: Session, campaign: str) -> dict[str, dict[str, int]
         counts[str(one.kind)][str(one.state)] += one.rows
     moving = (
         select(_KIND, _STATE, func.count())
-        .where(IN_FLIGHT, Delivery.state != DeliveryState.UNKNOWN, Delivery.campaign == campaign)
+        .where(in_hand(session), Delivery.campaign == campaign)
         .group_by(Delivery.kind, Delivery.state)
     )
     for kind, state, rows in session.execute(moving):
@@ -125,8 +125,10 @@ def list_deliveries(
     conditions = _conditions(campaign, kind, state, search)
     if before is not None:
         conditions.append(Delivery.id < before)
-    if campaign is not None and not search:
-        ids = _newest_ids(conditions, limit + offset)
+    if state in (DeliveryState.CLAIMED, DeliveryState.SENDING):
+        conditions.append(in_hand(session))
+    elif campaign is not None and not search:
+        ids = _newest_ids(conditions, kind, state, limit + offset)
         conditions = [Delivery.id.in_(session.scalars(ids.order_by(text("id DESC")).limit(limit).offset(offset)).all())]
         return session.scalars(select(Delivery).where(*conditions).order_by(Delivery.id.desc())).all()
     query = select(Delivery).where(*conditions)
@@ -179,19 +181,21 @@ def book_totals(session: Session, key_prefix: str = "") -> list[BookTotal]:
     return totals(session, key_prefix) if key_prefix else count_book(session)
 
 
-def _newest_ids(conditions: list[ColumnElement[bool]], limit: int) -> CompoundSelect[int]:
-    """The newest ids of each kind and state: each is the end of one range of an index, however many rows there are."""
+def _newest_ids(
+    conditions: list[ColumnElement[bool]], kind: DeliveryKind | None, state: DeliveryState | None, limit: int
+) -> CompoundSelect[int]:
+    """The newest ids of each kind and stage: each is the end of one range of an index, however many rows there are."""
     newest = [
         select(
             select(Delivery.id)
-            .where(*conditions, Delivery.kind == kind, Delivery.state == state)
+            .where(*conditions, Delivery.kind == one, Delivery.stage == stage)
             .order_by(Delivery.id.desc())
             .limit(limit)
             .subquery()
             .c.id
         )
-        for kind in DeliveryKind
-        for state in DeliveryState
+        for one in ([kind] if kind else DeliveryKind)
+        for stage in ([stage_of(state)] if state else STAGES)
     ]
     return union_all(*newest)
 

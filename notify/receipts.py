@@ -122,12 +122,11 @@ def list_overdue(session: Session, channel: str, limit: int) -> Sequence[Row[Any
     query = (
         select(*fields)
         .where(
-            DELIVERIES.c.state == DeliveryState.ACCEPTED,
-            DELIVERIES.c.lease_until.is_not(None),
-            DELIVERIES.c.lease_until <= database_now(session),
+            DELIVERIES.c.due_at <= database_now(session),
+            DELIVERIES.c.stage == str(DeliveryState.ACCEPTED),
             DELIVERIES.c.channel == channel,
         )
-        .order_by(DELIVERIES.c.lease_until, DELIVERIES.c.id)
+        .order_by(DELIVERIES.c.due_at, DELIVERIES.c.id)
     )
     return session.execute(query.limit(limit)).all()
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from notify.accounts.book_counts import count_book
 from notify.counters import count_standings
-from notify.models import Delivery, DeliveryKind, DeliveryState
+from notify.models import Delivery, DeliveryKind, DeliveryState, stage_of
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ def select_confirmed_postings(campaigns: Select[str]) -> Select[str, int | None,
     return select(Delivery.key, Delivery.amount_minor, Delivery.currency).where(
         Delivery.campaign.in_(campaigns),
         Delivery.kind == DeliveryKind.POSTING,
+        Delivery.stage == stage_of(DeliveryState.DELIVERED),
         Delivery.state == DeliveryState.DELIVERED,
         Delivery.amount_minor.is_not(None),
     )

@@ -35,12 +35,12 @@ from foundation.db import database_now, one_of, plain_rows
 from notify.carriers import Outgoing
 from notify.counters import COUNTED, COUNTS, HELD, ORPHANED, Changes
 from notify.models import ATTEMPTS, DELIVERIES, CampaignState, DeliveryKind, DeliveryState
+from notify.taken import in_hand, note_taken
 from notify.waves import CAMPAIGNS, GATES
 
 # Written out, not bound: only then do both databases use the partial indexes.
-CLAIMABLE = text("state = 'pending' AND NOT waiting AND hold IS NULL")
-IN_FLIGHT = text("state IN ('claimed', 'sending', 'unknown')")
-PENDING = str(DeliveryState.PENDING)
+CLAIMABLE = text("stage = 'pending' AND NOT waiting AND hold IS NULL")
+PENDING, UNKNOWN = str(DeliveryState.PENDING), str(DeliveryState.UNKNOWN)
 _STOPPED = select(CAMPAIGNS.c.campaign).where(CAMPAIGNS.c.state != CampaignState.RUNNING)
 _CHUNK = 5000
 _KINDS = {str(kind): kind for kind in DeliveryKind}
@@ -101,6 +101,7 @@ def claim(
         due = and_(due, DELIVERIES.c.campaign.not_in(_STOPPED))
     rows = plain_rows(session.execute(update(DELIVERIES).where(due).values(values).returning(*_TAKEN)))
     by_id = {row.id: row for row in rows}
+    note_taken(session, worker, by_id)
     return [by_id[number] for number in ids if number in by_id]
 
 
@@ -189,17 +190,15 @@ def is_work_ahead(session: Session, channels: Collection[str], askable: Collecti
     """Whether on these channels anything may go or expires in `seconds`, or on the `askable` ones waits to be asked."""
     until = database_now(session, seconds)
     own, can_ask = DELIVERIES.c.channel.in_(sorted(channels)), DELIVERIES.c.channel.in_(sorted(askable))
-    running = and_(own, DELIVERIES.c.state != DeliveryState.UNKNOWN, DELIVERIES.c.lease_until <= until)
-    unknown = and_(
-        can_ask, DELIVERIES.c.state == DeliveryState.UNKNOWN, DELIVERIES.c.lease_until <= database_now(session)
-    )
+    running = and_(in_hand(session), own, DELIVERIES.c.lease_until <= until)
+    unknown = and_(DELIVERIES.c.due_at <= database_now(session), DELIVERIES.c.stage == UNKNOWN, can_ask)
     asleep = and_(
-        text("deliveries.state = 'pending' AND hold = 'time'"),
+        text("deliveries.stage = 'pending' AND hold = 'time'"),
         own,
         DELIVERIES.c.not_before <= until,
         DELIVERIES.c.campaign.in_(select(CAMPAIGNS.c.campaign).where(CAMPAIGNS.c.state == CampaignState.RUNNING)),
     )
-    near = or_(exists().where(and_(IN_FLIGHT, or_(running, unknown))), exists().where(asleep))
+    near = or_(*(exists().where(condition) for condition in (running, unknown, asleep)))
     if session.scalar(select(near)):
         return True
     return any(_find_due(session, kind, channels, 1, {}, lock=False) for kind in DeliveryKind)
@@ -320,7 +319,7 @@ def _move_expired(session: Session, state: DeliveryState, values: Mapping[str, A
     # What another worker has locked is being recorded or begun right now, or moved by another sweep: none of ours.
     expired = (
         select(DELIVERIES.c.id)
-        .where(IN_FLIGHT, DELIVERIES.c.state == state, DELIVERIES.c.lease_until < database_now(session))
+        .where(in_hand(session), DELIVERIES.c.state == state, DELIVERIES.c.lease_until < database_now(session))
         .with_for_update(skip_locked=True)
     )
     moved = []

@@ -11,6 +11,7 @@ from notify.conditions import TEND_AT_ONCE, TENDING, cancel_rest, find_aborted, 
 from notify.counters import fold_counts
 from notify.progress import sample_campaigns
 from notify.screening import forget_old_days
+from notify.taken import forget_idle
 from notify.transitions import requeue_claimed, suspect_sending
 from notify.waves import advance
 
@@ -33,7 +34,10 @@ def tend(database: Database) -> int:
 def recover(database: Database) -> tuple[int, int]:
     """Take up what dead workers left: (claims put back to `pending`, attempts turned `unknown`)."""
     with database.transaction() as session:
-        return requeue_claimed(session), suspect_sending(session)
+        recovered = requeue_claimed(session), suspect_sending(session)
+    with database.transaction() as session:
+        forget_idle(session)
+    return recovered
 
 
 def cancel_aborted(database: Database) -> int:

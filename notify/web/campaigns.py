@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from foundation.money import Money
 from foundation.web.figures import BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, RED
-from notify.models import Delivery, DeliveryKind, DeliveryState
+from notify.models import Delivery, DeliveryKind, DeliveryState, stage_of
 from notify.queries import list_campaign_totals, list_campaigns
 
 OPEN = (DeliveryState.PENDING, DeliveryState.CLAIMED, DeliveryState.SENDING)
@@ -115,7 +115,7 @@ def list_troubles(session: Session, campaign: str) -> list[Trouble]:
     """
     newest = [
         select(Delivery.kind, Delivery.state, Delivery.reason)
-        .where(Delivery.campaign == campaign, Delivery.kind == kind, Delivery.state == state)
+        .where(Delivery.campaign == campaign, Delivery.kind == kind, Delivery.stage == stage_of(state))
         .order_by(Delivery.id.desc())
         .limit(MOST_READ)
         .subquery()
@@ -128,8 +128,8 @@ def list_troubles(session: Session, campaign: str) -> list[Trouble]:
 def list_waits(session: Session, campaign: str) -> list[Trouble]:
     """Why pending deliveries of a campaign do not go now: asleep, held, or behind a credit; as `list_troubles`."""
     conditions = (
-        text("state = 'pending' AND hold = 'time'"),
-        text("state = 'pending' AND hold IS NOT NULL AND hold <> 'time'"),
+        text("stage = 'pending' AND hold = 'time'"),
+        text("stage = 'pending' AND hold IS NOT NULL AND hold <> 'time'"),
     )
     waits = [
         select(Delivery.kind, Delivery.state, Delivery.reason)

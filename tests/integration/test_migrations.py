@@ -47,7 +47,7 @@ def test_every_migration_can_be_taken_back_and_applied_again(database: Database)
     with database.engine.begin() as connection:
         command.downgrade(migrate.config_for(connection), "base")
     assert migrate.current_revision(database) is None
-    assert migrate.upgrade(database) == (None, "0019")
+    assert migrate.upgrade(database) == (None, "0020")
 
 
 def test_upgrading_again_changes_nothing(database: Database) -> None:
@@ -104,7 +104,8 @@ def fill(database: Database) -> dict[str, int]:
             if table.name == "alembic_version":
                 continue
             allowed = " ".join(str(check["sqltext"]) for check in checks.get_check_constraints(table.name))
-            connection.execute(table.insert().values({one.name: value_of(one, allowed) for one in table.columns}))
+            values = {one.name: value_of(one, allowed) for one in table.columns if one.computed is None}
+            connection.execute(table.insert().values(values))
         return count_rows(connection, [table.name for table in metadata.sorted_tables])
 
 
