@@ -129,14 +129,16 @@ def one_of(session: Session, column: ColumnElement[Any], values: Collection[Any]
     A parameter each costs more than the query, for both the statement's text and its plan are made anew.
     """
     if session.get_bind().dialect.name == "postgresql":
-        listed: Any = list(values)
-        if listed and isinstance(listed[0], int):
-            # Written as text, numbers need no look at each by the driver, which would take longer than the query.
-            listed = type_coerce("{" + ",".join(map(str, listed)) + "}", String)
-            return column == any_(cast(listed, postgresql.ARRAY(column.type)))
-        return column == any_(literal(listed, postgresql.ARRAY(column.type)))
-    listed = func.json_each(json.dumps(list(values))).table_valued("value")
-    return column.in_(select(listed.c.value))
+        listed = list(values)
+        written = json.dumps(listed, separators=(",", ":"), ensure_ascii=False)
+        if "\\" in written or "null" in written:
+            return column == any_(literal(listed, postgresql.ARRAY(column.type)))
+        # An array is written as JSON writes it, but for its brackets, escapes and nothing: as one text it needs no look
+        # at each value by the driver, which would take longer than the query.
+        array = type_coerce("{" + written[1:-1] + "}", String)
+        return column == any_(cast(array, postgresql.ARRAY(column.type)))
+    found = func.json_each(json.dumps(list(values))).table_valued("value")
+    return column.in_(select(found.c.value))
 
 
 def plain_rows(result: Result[Any]) -> list[Any]:

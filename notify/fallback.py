@@ -53,6 +53,7 @@ def _send_on(session: Session, number: int, payload: dict[str, Any], failed: str
         "payload": {**left, "ways": rest} if rest else left,
         "reason": f"{failed} failed: {outcome.reason or 'no reason given'}",
         "provider_ref": null(),
+        "receipt_ref": null(),
         "lease_until": null(),
         "worker": null(),
         "changed_at": database_now(session),

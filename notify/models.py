@@ -95,6 +95,7 @@ class Delivery(Base):
     `lease_until`: the lease of claims and attempts; when to ask about an unknown; when an accepted's receipt is due.
     `attempt` counts attempts begun; `reason` says why it stands where it stands.
     `stage` and `due_at` are made by the database of `state` and `lease_until`, for the indexes.
+    `receipt_ref` is `provider_ref` where more may be said under it: not of what was confirmed at once.
 
     What a delivery that goes well writes from its claim on (`state`, `attempt`, `worker`, `lease_until`, `changed_at`,
     `reason`) must stand in no index, not even in a condition: PostgreSQL then writes no entry of any index for it.
@@ -112,8 +113,8 @@ class Delivery(Base):
         _partial("ix_deliveries_hold", "hold", where="stage = 'pending' AND hold IS NOT NULL AND hold <> 'time'"),
         _partial("ix_deliveries_hold_until", "hold_until", where="stage = 'pending' AND hold_until IS NOT NULL"),
         _partial("ix_deliveries_expiry", "expires_at", where="stage = 'pending' AND expires_at IS NOT NULL"),
-        _partial("ix_deliveries_provider_ref", "provider_ref", where="provider_ref IS NOT NULL"),
-        Index("ix_deliveries_group", "group_key"),
+        _partial("ix_deliveries_receipt_ref", "receipt_ref", where="receipt_ref IS NOT NULL"),
+        Index("ix_deliveries_group", "group_key", "kind"),
         Index("ix_deliveries_address", "address"),
         Index("ix_deliveries_stage", "campaign", "kind", "stage", "id"),
         # Room on its page for what a claim writes; what its outcome writes takes the room of what was claimed.
@@ -148,6 +149,7 @@ class Delivery(Base):
     due_at: Mapped[datetime | None] = mapped_column(Instant, Computed(DUE_AT, persisted=True))
     worker: Mapped[str | None] = mapped_column(String(64))
     provider_ref: Mapped[str | None] = mapped_column(String(128))
+    receipt_ref: Mapped[str | None] = mapped_column(String(128))
     reason: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(Instant)
     changed_at: Mapped[datetime] = mapped_column(Instant)

@@ -13,11 +13,13 @@ from sqlalchemy import (
     Row,
     TableValuedAlias,
     bindparam,
+    case,
     cast,
     exists,
     func,
     literal,
     null,
+    or_,
     select,
     tuple_,
     update,
@@ -130,8 +132,8 @@ def find_begun(session: Session, rows: Sequence[Row[Any]]) -> dict[tuple[int, in
 
 def find_owners(session: Session, channel: str, refs: Collection[str]) -> dict[str, set[int]]:
     """The deliveries of a channel that bear these references of its provider, by reference."""
-    query = select(DELIVERIES.c.provider_ref, DELIVERIES.c.id)
-    query = query.where(DELIVERIES.c.provider_ref.in_(sorted(refs)), DELIVERIES.c.channel == channel)
+    query = select(DELIVERIES.c.receipt_ref, DELIVERIES.c.id)
+    query = query.where(one_of(session, DELIVERIES.c.receipt_ref, sorted(refs)), DELIVERIES.c.channel == channel)
     owners: dict[str, set[int]] = defaultdict(set)
     for ref, number in session.execute(query):
         owners[ref].add(number)
@@ -204,14 +206,18 @@ def _end_attempts(
 ) -> None:
     ended = _json_pairs(session, refs)
     now = database_now(session)
+    ref = func.coalesce(ended.c.value, DELIVERIES.c.provider_ref)
     is_due = state == DeliveryState.UNKNOWN or (state == DeliveryState.ACCEPTED and wait)
     values: dict[str, Any] = {
         "state": state,
         "reason": reason,
-        "provider_ref": func.coalesce(ended.c.value, DELIVERIES.c.provider_ref),
+        "provider_ref": ref,
         "changed_at": now,
         "lease_until": database_now(session, wait) if is_due else null(),
     }
+    # Who is confirmed at once is told of no more, so its reference goes into no index.
+    told_of = or_(DELIVERIES.c.receipt_ref.is_not(None), DELIVERIES.c.state == DeliveryState.UNKNOWN)
+    values["receipt_ref"] = case((told_of, ref), else_=None) if state == DeliveryState.DELIVERED else ref
     if state == DeliveryState.PENDING:
         values |= {"not_before": database_now(session, wait), "hold": "time"}
     note_attempts(session, refs, attempt, str(state), reason)

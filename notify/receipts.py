@@ -217,7 +217,7 @@ def _match(session: Session, receipts: Sequence[Row[Any]]) -> tuple[dict[int, tu
         rows = session.execute(select(*fields).where(one_of(session, DELIVERIES.c.id, ids)))
         by_id = {row.id: row for row in rows}
     if refs:
-        rows = session.execute(select(*fields).where(one_of(session, DELIVERIES.c.provider_ref, refs)))
+        rows = session.execute(select(*fields).where(one_of(session, DELIVERIES.c.receipt_ref, refs)))
         by_ref = {(row.channel, row.provider_ref): row for row in rows}
     known: dict[int, tuple[int, int]] = {}
     foreign: set[int] = set()

@@ -14,6 +14,11 @@ depends_on = None
 DOCUMENT = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 STAGE = "CASE WHEN state IN ('claimed', 'sending', 'delivered') THEN 'out' ELSE state END"
 DUE_AT = "CASE WHEN state IN ('accepted', 'unknown') THEN lease_until END"
+# Of what was confirmed at once nobody says anything more.
+RECEIPT_REFS = """
+UPDATE deliveries SET receipt_ref = provider_ref WHERE provider_ref IS NOT NULL
+    AND (kind = 'message' OR state <> 'delivered' OR channel IN (SELECT channel FROM receipts))
+"""
 PENDING = {
     "ix_deliveries_claimable": (
         ["campaign", "kind", "channel", "wave", "priority", "id"],
@@ -30,12 +35,14 @@ OLD = {
     "ix_deliveries_receipt_due": (["lease_until"], "state = 'accepted' AND lease_until IS NOT NULL"),
     "ix_deliveries_provider_ref": (["provider_ref"], "provider_ref IS NOT NULL AND state = 'accepted'"),
     "ix_deliveries_campaign_state": (["campaign", "kind", "state", "id"], None),
+    "ix_deliveries_group": (["group_key"], None),
 }
 NEW = {
     **{name: (columns, f"stage = 'pending' AND {where}") for name, (columns, where) in PENDING.items()},
     "ix_deliveries_due": (["due_at"], "due_at IS NOT NULL"),
-    "ix_deliveries_provider_ref": (["provider_ref"], "provider_ref IS NOT NULL"),
+    "ix_deliveries_receipt_ref": (["receipt_ref"], "receipt_ref IS NOT NULL"),
     "ix_deliveries_stage": (["campaign", "kind", "stage", "id"], None),
+    "ix_deliveries_group": (["group_key", "kind"], None),
 }
 IN_HAND = "SELECT worker, {0}(id) FROM deliveries WHERE state IN ('claimed', 'sending') GROUP BY worker"
 
@@ -44,16 +51,18 @@ def upgrade() -> None:
     """Apply; what workers had in hand is looked for where it now stands."""
     change_indexes(OLD, {})
     is_postgresql = op.get_bind().dialect.name == "postgresql"
-    # One statement writes the table anew once, for both columns; SQLite adds such columns only one by one, unwritten.
+    # One statement writes the table anew once, for all columns; SQLite adds such columns only one by one, unwritten.
     kept = "STORED" if is_postgresql else "VIRTUAL"
     columns = [
         f"ADD COLUMN stage VARCHAR(32) GENERATED ALWAYS AS ({STAGE}) {kept}",
         f"ADD COLUMN due_at BIGINT GENERATED ALWAYS AS ({DUE_AT}) {kept}",
+        "ADD COLUMN receipt_ref VARCHAR(128)",
     ]
     if is_postgresql:
         op.execute("ALTER TABLE deliveries SET (fillfactor = 60)")
     for change in [", ".join(columns)] if is_postgresql else columns:
         op.execute(f"ALTER TABLE deliveries {change}")
+    op.execute(RECEIPT_REFS)
     change_indexes({}, NEW)
     op.create_table(
         "taken_deliveries",
@@ -69,7 +78,7 @@ def downgrade() -> None:
     """Take back; each index says again what state its rows are in."""
     op.drop_table("taken_deliveries")
     change_indexes(NEW, {})
-    for column in ("stage", "due_at"):
+    for column in ("stage", "due_at", "receipt_ref"):
         op.execute(f"ALTER TABLE deliveries DROP COLUMN {column}")
     if op.get_bind().dialect.name == "postgresql":
         op.execute("ALTER TABLE deliveries RESET (fillfactor)")

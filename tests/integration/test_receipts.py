@@ -105,7 +105,7 @@ def test_a_receipt_that_met_its_response_half_way_is_found_by_the_sweep(database
     run(database, {"book": wire})
     with database.transaction() as session:
         record_receipts(session, [NewReceipt("book", DELIVERED, provider_ref="SM2")])
-        session.execute(update(Delivery).values(provider_ref="SM2"))
+        session.execute(update(Delivery).values(provider_ref="SM2", receipt_ref="SM2"))
     settle_unknown(database, {"book": wire})
     assert get(database, posting(1)).state is DELIVERED
 
