@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from foundation.money import Money
 from foundation.web.figures import BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, RED
 from notify.models import Delivery, DeliveryKind, DeliveryState, stage_of
-from notify.queries import list_campaign_totals, list_campaigns
+from notify.queries import list_campaign_totals, list_campaigns, select_newest
 
 OPEN = (DeliveryState.PENDING, DeliveryState.CLAIMED, DeliveryState.SENDING)
 _TROUBLED = (DeliveryState.FAILED, DeliveryState.UNKNOWN, DeliveryState.CANCELLED, DeliveryState.SUPPRESSED)
@@ -113,12 +113,9 @@ def list_troubles(session: Session, campaign: str) -> list[Trouble]:
 
     Of each kind and state the newest MOST_READ rows are looked at: a page must not read millions.
     """
+    said = (Delivery.kind, Delivery.state, Delivery.reason)
     newest = [
-        select(Delivery.kind, Delivery.state, Delivery.reason)
-        .where(Delivery.campaign == campaign, Delivery.kind == kind, Delivery.stage == stage_of(state))
-        .order_by(Delivery.id.desc())
-        .limit(MOST_READ)
-        .subquery()
+        select_newest(campaign, kind, stage_of(state), *said, limit=MOST_READ).subquery()
         for kind in DeliveryKind
         for state in _TROUBLED
     ]
