@@ -66,8 +66,8 @@ class CampaignState(enum.StrEnum):
 # A delivery's state as the indexes see it: from its claim to its good end it is `out`, so that nothing changes there.
 OUT = "out"
 _OUT_STATES = (DeliveryState.CLAIMED, DeliveryState.SENDING, DeliveryState.DELIVERED)
-STAGE = f"CASE WHEN state IN ({', '.join(map(repr, map(str, _OUT_STATES)))}) THEN '{OUT}' ELSE state END"
-DUE_AT = "CASE WHEN state IN ('accepted', 'unknown') THEN lease_until END"
+STAGE = "CASE state " + " ".join(f"WHEN '{state}' THEN '{OUT}'" for state in _OUT_STATES) + " ELSE state END"
+DUE_AT = "CASE state WHEN 'accepted' THEN lease_until WHEN 'unknown' THEN lease_until END"
 FILL_PERCENT = 60
 
 
@@ -106,13 +106,13 @@ class Delivery(Base):
         _partial(
             "ix_deliveries_claimable",
             *("campaign", "kind", "channel", "wave", "priority", "id"),
-            where="stage = 'pending' AND NOT waiting AND hold IS NULL",
+            where="NOT waiting AND hold IS NULL AND stage = 'pending'",
         ),
         _partial("ix_deliveries_due", "due_at", where="due_at IS NOT NULL"),
-        _partial("ix_deliveries_asleep", "not_before", where="stage = 'pending' AND hold = 'time'"),
-        _partial("ix_deliveries_hold", "hold", where="stage = 'pending' AND hold IS NOT NULL AND hold <> 'time'"),
-        _partial("ix_deliveries_hold_until", "hold_until", where="stage = 'pending' AND hold_until IS NOT NULL"),
-        _partial("ix_deliveries_expiry", "expires_at", where="stage = 'pending' AND expires_at IS NOT NULL"),
+        _partial("ix_deliveries_asleep", "not_before", where="hold = 'time' AND stage = 'pending'"),
+        _partial("ix_deliveries_hold", "hold", where="hold IS NOT NULL AND hold <> 'time' AND stage = 'pending'"),
+        _partial("ix_deliveries_hold_until", "hold_until", where="hold_until IS NOT NULL AND stage = 'pending'"),
+        _partial("ix_deliveries_expiry", "expires_at", where="expires_at IS NOT NULL AND stage = 'pending'"),
         _partial("ix_deliveries_receipt_ref", "receipt_ref", where="receipt_ref IS NOT NULL"),
         Index("ix_deliveries_group", "group_key", "kind"),
         Index("ix_deliveries_address", "address"),
@@ -156,10 +156,7 @@ class Delivery(Base):
 
 
 class Taken(Base):
-    """Where to look for what a worker has claimed or is sending: all of that is among `ids`, and maybe more.
-
-    The deliveries themselves say what they are; see `notify.taken`.
-    """
+    """Where to look for what a worker has claimed or is sending: all of it is among `ids`; see `notify.taken`."""
 
     __tablename__ = "taken_deliveries"
 

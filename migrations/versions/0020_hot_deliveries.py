@@ -12,8 +12,9 @@ branch_labels = None
 depends_on = None
 
 DOCUMENT = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
-STAGE = "CASE WHEN state IN ('claimed', 'sending', 'delivered') THEN 'out' ELSE state END"
-DUE_AT = "CASE WHEN state IN ('accepted', 'unknown') THEN lease_until END"
+# Case by case, and last in each condition: SQLite works it out for each index of each row that gets so far.
+STAGE = "CASE state WHEN 'claimed' THEN 'out' WHEN 'sending' THEN 'out' WHEN 'delivered' THEN 'out' ELSE state END"
+DUE_AT = "CASE state WHEN 'accepted' THEN lease_until WHEN 'unknown' THEN lease_until END"
 # Of what was confirmed at once nobody says anything more.
 RECEIPT_REFS = """
 UPDATE deliveries SET receipt_ref = provider_ref WHERE provider_ref IS NOT NULL
@@ -38,7 +39,7 @@ OLD = {
     "ix_deliveries_group": (["group_key"], None),
 }
 NEW = {
-    **{name: (columns, f"stage = 'pending' AND {where}") for name, (columns, where) in PENDING.items()},
+    **{name: (columns, f"{where} AND stage = 'pending'") for name, (columns, where) in PENDING.items()},
     "ix_deliveries_due": (["due_at"], "due_at IS NOT NULL"),
     "ix_deliveries_receipt_ref": (["receipt_ref"], "receipt_ref IS NOT NULL"),
     "ix_deliveries_stage": (["campaign", "kind", "stage", "id"], None),
