@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from itertools import chain
 
-from sqlalchemy import ColumnElement, Table, and_, delete, select, update
+from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from foundation.db import insert_ignoring, one_of
@@ -18,19 +18,23 @@ from notify.models import DELIVERIES, DeliveryState, Taken
 
 TAKEN: Table = Taken.__table__  # type: ignore[assignment]  # declared as FromClause, is a Table
 _IN_HAND = DELIVERIES.c.state.in_([DeliveryState.CLAIMED, DeliveryState.SENDING])
+# Made once: to make a statement anew for each claim takes as long as to run it.
+_OWN = select(TAKEN.c.ids).where(TAKEN.c.worker == bindparam("who")).with_for_update()
+_WRITE = (
+    update(TAKEN).where(TAKEN.c.worker == bindparam("who")).values(ids=bindparam("now_taken", type_=TAKEN.c.ids.type))
+)
 
 
 def note_taken(session: Session, worker: str, ids: Collection[int]) -> None:
     """Note what a worker has just claimed, in the transaction of the claim."""
     # Locked first: what is read after that, nobody else changes before this is committed.
-    own = select(TAKEN.c.ids).where(TAKEN.c.worker == worker).with_for_update()
-    while (before := session.scalars(own).one_or_none()) is None:
+    while (before := session.scalars(_OWN, {"who": worker}).one_or_none()) is None:
         session.execute(insert_ignoring(session, Taken), {"worker": worker, "ids": []})
     kept: Sequence[int] = []
     if before:
         mine = and_(one_of(session, DELIVERIES.c.id, before), _IN_HAND, DELIVERIES.c.worker == worker)
         kept = session.scalars(select(DELIVERIES.c.id).where(mine)).all()
-    session.execute(update(TAKEN).where(TAKEN.c.worker == worker).values(ids=sorted({*kept, *ids})))
+    session.connection().execute(_WRITE, {"who": worker, "now_taken": [*kept, *ids]})
 
 
 def in_hand(session: Session) -> ColumnElement[bool]:
