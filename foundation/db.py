@@ -8,7 +8,7 @@ import functools
 import json
 from collections import namedtuple
 from collections.abc import Collection, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -22,7 +22,9 @@ from sqlalchemy import (
     MetaData,
     Result,
     String,
+    Text,
     any_,
+    bindparam,
     cast,
     create_engine,
     event,
@@ -119,8 +121,12 @@ def next_reference(session: Session, kind: str, at: datetime) -> str:
 
 def insert_ignoring(session: Session, model: type[Base]) -> Any:
     """`INSERT ... ON CONFLICT DO NOTHING` for the session's database."""
-    dialect = session.get_bind().dialect.name
-    return (postgresql if dialect == "postgresql" else sqlite).insert(model).on_conflict_do_nothing()
+    return (postgresql if dialect_of(session) == "postgresql" else sqlite).insert(model).on_conflict_do_nothing()
+
+
+def dialect_of(session: Session) -> str:
+    """The name of the session's database: `sqlite` or `postgresql`."""
+    return session.get_bind().dialect.name
 
 
 def one_of(session: Session, column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
@@ -128,17 +134,36 @@ def one_of(session: Session, column: ColumnElement[Any], values: Collection[Any]
 
     A parameter each costs more than the query, for both the statement's text and its plan are made anew.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        listed = list(values)
-        written = json.dumps(listed, separators=(",", ":"), ensure_ascii=False)
-        if "\\" in written or "null" in written:
-            return column == any_(literal(listed, postgresql.ARRAY(column.type)))
-        # An array is written as JSON writes it, but for its brackets, escapes and nothing: as one text it needs no look
-        # at each value by the driver, which would take longer than the query.
-        array = type_coerce("{" + written[1:-1] + "}", String)
-        return column == any_(cast(array, postgresql.ARRAY(column.type)))
-    found = func.json_each(json.dumps(list(values))).table_valued("value")
+    dialect = dialect_of(session)
+    return is_one_of(dialect, column, literal(packed(dialect, values), Text))
+
+
+def is_one_of(dialect: str, column: ColumnElement[Any], values: ColumnElement[str]) -> ColumnElement[bool]:
+    """The same for a statement that is made once: `values` is a parameter, and each time gets what `packed` makes."""
+    if dialect == "postgresql":
+        return column == any_(cast(values, postgresql.ARRAY(column.type)))
+    found = func.json_each(values).table_valued("value")
     return column.in_(select(found.c.value))
+
+
+def packed(dialect: str, values: Collection[Any]) -> str:
+    """Many numbers or texts as one text that `is_one_of` reads: no look at each by the driver, which takes longer."""
+    written = json.dumps(list(values), separators=(",", ":"), ensure_ascii=False)
+    if dialect != "postgresql":
+        return written
+    # An array is written as JSON writes it, but for its brackets, escapes and nothing.
+    if "\\" in written or "null" in written:
+        return "{" + ",".join(map(_array_item, values)) + "}"
+    return "{" + written[1:-1] + "}"
+
+
+def _array_item(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if not isinstance(value, str):
+        return str(value)
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def plain_rows(result: Result[Any]) -> list[Any]:
@@ -156,15 +181,25 @@ def database_now(session: Session, plus_seconds: int = 0) -> ColumnElement[datet
 
     SQLite has no clock but the machine's. A moved clock (`clock.moved_to`) moves this one by as much.
     """
-    if session.get_bind().dialect.name != "postgresql":
-        return literal(clock.now() + timedelta(seconds=plus_seconds), Instant)
-    moved = func.extract("epoch", func.statement_timestamp()) + cast(clock.shift_seconds(), Double)
+    return now_of(dialect_of(session), plus_seconds)
+
+
+def now_of(dialect: str, plus_seconds: ColumnElement[int] | int = 0) -> ColumnElement[datetime]:
+    """The same for a statement that is made once: the clock is read whenever it runs."""
+    if dialect != "postgresql":
+        return type_coerce(bindparam(None, type_=BigInteger, callable_=_unix_now) + plus_seconds, Instant)
+    shift = bindparam(None, type_=Double, callable_=clock.shift_seconds)
+    moved = func.extract("epoch", func.statement_timestamp()) + cast(shift, Double)
     return type_coerce(cast(func.floor(moved), BigInteger) + plus_seconds, Instant)
+
+
+def _unix_now() -> int:
+    return clock.to_unix(clock.now())
 
 
 def database_microseconds(session: Session) -> int:
     """The present by the same clock in microseconds since 1970, read anew at each call, also within a transaction."""
-    if session.get_bind().dialect.name != "postgresql":
+    if dialect_of(session) != "postgresql":
         return clock.now_microseconds()
     seconds = func.extract("epoch", func.clock_timestamp()) + cast(clock.shift_seconds(), Double)
     return session.execute(select(cast(func.floor(seconds * 1_000_000), BigInteger))).scalar_one()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -10,14 +11,18 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
     Row,
+    Select,
     TableValuedAlias,
+    Text,
+    Update,
     bindparam,
     case,
     cast,
     exists,
     func,
-    literal,
     null,
     or_,
     select,
@@ -27,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
-from foundation.db import database_now, one_of, plain_rows
+from foundation.db import database_now, dialect_of, is_one_of, now_of, one_of, packed, plain_rows
 from notify.carriers import Outcome
 from notify.counters import COUNTED, HELD, ORPHANED, STANDS, WAITING, Changes, standing_of
 from notify.fallback import take_next_way
@@ -160,9 +165,9 @@ def put_off_asking(session: Session, attempts: Mapping[tuple[int, int], str], se
 
 
 def _lock(session: Session, outcomes: Said) -> Sequence[Row[Any]]:
-    # One order for all writers, so that two of them cannot wait for each other.
-    query = select(*_LOCKED).where(one_of(session, DELIVERIES.c.id, [number for number, _ in outcomes]))
-    return plain_rows(session.execute(query.order_by(DELIVERIES.c.id).with_for_update()))
+    dialect = dialect_of(session)
+    given = {"these": packed(dialect, [number for number, _ in outcomes])}
+    return plain_rows(session.execute(_locking(dialect), given))
 
 
 def _standing_after(row: Row[Any], state: DeliveryState) -> str:
@@ -204,32 +209,10 @@ def _wait_seconds(attempt: int, outcome: Outcome, receipt_hours: int | None) -> 
 def _end_attempts(
     session: Session, refs: Mapping[int, str | None], attempt: int, state: DeliveryState, reason: str | None, wait: int
 ) -> None:
-    ended = _json_pairs(session, refs)
-    now = database_now(session)
-    ref = func.coalesce(ended.c.value, DELIVERIES.c.provider_ref)
-    is_due = state == DeliveryState.UNKNOWN or (state == DeliveryState.ACCEPTED and wait)
-    values: dict[str, Any] = {
-        "state": state,
-        "reason": reason,
-        "provider_ref": ref,
-        "changed_at": now,
-        "lease_until": database_now(session, wait) if is_due else null(),
-    }
-    # Who is confirmed at once is told of no more, so its reference goes into no index.
-    told_of = or_(DELIVERIES.c.receipt_ref.is_not(None), DELIVERIES.c.state == DeliveryState.UNKNOWN)
-    values["receipt_ref"] = case((told_of, ref), else_=None) if state == DeliveryState.DELIVERED else ref
-    if state == DeliveryState.PENDING:
-        values |= {"not_before": database_now(session, wait), "hold": "time"}
+    is_due = state == DeliveryState.UNKNOWN or (state == DeliveryState.ACCEPTED and wait > 0)
     note_attempts(session, refs, attempt, str(state), reason)
-    session.execute(update(DELIVERIES).where(DELIVERIES.c.id == cast(ended.c.key, DELIVERIES.c.id.type)).values(values))
-
-
-def _json_pairs(session: Session, pairs: Mapping[int, str | None]) -> TableValuedAlias:
-    """A table of `key` and `value` made from one parameter, as each database reads JSON."""
-    document = literal(json.dumps(pairs))
-    if session.get_bind().dialect.name == "postgresql":
-        return func.jsonb_each_text(cast(document, postgresql.JSONB)).table_valued("key", "value")
-    return func.json_each(document).table_valued("key", "value")
+    given = {"refs": json.dumps(refs), "why": reason, "wait": wait}
+    session.execute(_ending(dialect_of(session), state, is_due=is_due), given)
 
 
 def _explain_waiting(session: Session, failed: Mapping[str, str]) -> None:
@@ -281,3 +264,37 @@ _EXPLAIN = (
     )
     .values(reason=bindparam("new_reason"))
 )
+
+
+# Made once, as those in `notify.transitions`.
+@functools.cache
+def _locking(dialect: str) -> Select[Any]:
+    # One order for all writers, so that two of them cannot wait for each other.
+    query = select(*_LOCKED).where(is_one_of(dialect, DELIVERIES.c.id, bindparam("these", type_=Text)))
+    return query.order_by(DELIVERIES.c.id).with_for_update()
+
+
+@functools.cache
+def _ending(dialect: str, state: DeliveryState, *, is_due: bool) -> Update:
+    ended, later = _json_pairs(dialect, bindparam("refs", type_=Text)), bindparam("wait", type_=BigInteger)
+    ref = func.coalesce(ended.c.value, DELIVERIES.c.provider_ref)
+    values: dict[str, Any] = {
+        "state": state,
+        "reason": bindparam("why", type_=Text),
+        "provider_ref": ref,
+        "changed_at": now_of(dialect),
+        "lease_until": now_of(dialect, later) if is_due else null(),
+    }
+    # Who is confirmed at once is told of no more, so its reference goes into no index.
+    told_of = or_(DELIVERIES.c.receipt_ref.is_not(None), DELIVERIES.c.state == DeliveryState.UNKNOWN)
+    values["receipt_ref"] = case((told_of, ref), else_=None) if state == DeliveryState.DELIVERED else ref
+    if state == DeliveryState.PENDING:
+        values |= {"not_before": now_of(dialect, later), "hold": "time"}
+    return update(DELIVERIES).where(DELIVERIES.c.id == cast(ended.c.key, DELIVERIES.c.id.type)).values(values)
+
+
+def _json_pairs(dialect: str, document: ColumnElement[str]) -> TableValuedAlias:
+    """A table of `key` and `value` made from one parameter, as each database reads JSON."""
+    if dialect == "postgresql":
+        return func.jsonb_each_text(cast(document, postgresql.JSONB)).table_valued("key", "value")
+    return func.json_each(document).table_valued("key", "value")

@@ -11,14 +11,18 @@ from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
+    Insert,
     Row,
+    Select,
     Text,
+    Update,
     and_,
+    bindparam,
     cast,
     exists,
     func,
-    literal,
     null,
     or_,
     select,
@@ -31,7 +35,7 @@ from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator
 
-from foundation.db import database_now, one_of, plain_rows
+from foundation.db import database_now, dialect_of, is_one_of, now_of, one_of, packed, plain_rows
 from notify.carriers import Outgoing
 from notify.counters import COUNTED, COUNTS, HELD, ORPHANED, Changes
 from notify.models import ATTEMPTS, DELIVERIES, CampaignState, DeliveryKind, DeliveryState
@@ -89,17 +93,9 @@ def claim(
     ids = _find_due(session, kind, channels, limit, dict(most or {}))
     if not ids:
         return []
-    values: dict[str, Any] = {
-        "state": DeliveryState.CLAIMED,
-        "worker": worker,
-        "lease_until": database_now(session, lease_seconds),
-        "changed_at": database_now(session),
-    }
-    due = one_of(session, DELIVERIES.c.id, ids)
-    if begins:
-        values |= {"state": DeliveryState.SENDING, "attempt": DELIVERIES.c.attempt + 1}
-        due = and_(due, DELIVERIES.c.campaign.not_in(_STOPPED))
-    rows = plain_rows(session.execute(update(DELIVERIES).where(due).values(values).returning(*_TAKEN)))
+    dialect = dialect_of(session)
+    given = {"these": packed(dialect, ids), "who": worker, "lease": lease_seconds}
+    rows = plain_rows(session.execute(_claiming(dialect, begins=begins), given))
     by_id = {row.id: row for row in rows}
     note_taken(session, worker, by_id)
     return [by_id[number] for number in ids if number in by_id]
@@ -110,18 +106,9 @@ def begin_attempts(session: Session, ids: Collection[int], *, worker: str, lease
 
     Commit before the request leaves: a row that is not `sending` has certainly not been sent.
     """
-    statement = (
-        update(DELIVERIES)
-        .where(_held(session, ids, worker), DELIVERIES.c.campaign.not_in(_STOPPED))
-        .values(
-            state=DeliveryState.SENDING,
-            attempt=DELIVERIES.c.attempt + 1,
-            lease_until=database_now(session, lease_seconds),
-            changed_at=database_now(session),
-        )
-        .returning(DELIVERIES.c.id, DELIVERIES.c.attempt)
-    )
-    return dict(map(tuple, session.execute(statement)))
+    dialect = dialect_of(session)
+    given = {"these": packed(dialect, ids), "who": worker, "lease": lease_seconds}
+    return dict(map(tuple, session.execute(_beginning(dialect), given)))
 
 
 def end_unsent(session: Session, reasons: Mapping[int, str], state: DeliveryState, *, worker: str) -> int:
@@ -216,17 +203,9 @@ def note_attempts(
     While a row is `sending` it says itself who attempts what since when. `attempt`: its number, the row's own if None;
     without an outcome the attempt stays open.
     """
-    number = DELIVERIES.c.attempt if attempt is None else literal(attempt)
-    ended_at = null() if outcome is None else database_now(session)
-    # An attempt that is noted already needs no worker any more, and its row may have forgotten it.
-    worker = func.coalesce(DELIVERIES.c.worker, "")
-    rows = select(DELIVERIES.c.id, number, worker, DELIVERIES.c.changed_at, ended_at, literal(outcome), literal(detail))
-    rows = rows.where(one_of(session, DELIVERIES.c.id, ids))
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    names = ("delivery_id", "number", "worker", "started_at", *_ENDING)
-    added = dialect.insert(ATTEMPTS).from_select(names, rows)
-    ending = {name: added.excluded[name] for name in _ENDING}
-    session.execute(added.on_conflict_do_update(index_elements=["delivery_id", "number"], set_=ending))
+    dialect = dialect_of(session)
+    given = {"these": packed(dialect, ids), "attempted": attempt, "became": outcome, "said": detail}
+    session.execute(_noting(dialect, is_numbered=attempt is not None, is_over=outcome is not None), given)
 
 
 def outgoing_of(row: Row[Any], attempt: int, body: str = "") -> Outgoing:
@@ -256,48 +235,17 @@ def _find_due(
     lock: bool = True,
 ) -> list[int]:
     ids: list[int] = []
-    for campaign, channel, open_wave in session.execute(_open_lines(kind, channels)).all():
+    dialect, given = dialect_of(session), {"of_kind": kind, "on_channels": sorted(channels)}
+    for campaign, channel, open_wave in session.execute(_OPEN_LINES, given).all():
         wanted = min(limit - len(ids), most.get(channel, limit))
         if wanted <= 0:
             continue
-        due = (
-            select(DELIVERIES.c.id)
-            .where(
-                DELIVERIES.c.campaign == campaign,
-                DELIVERIES.c.kind == kind,
-                DELIVERIES.c.channel == channel,
-                DELIVERIES.c.wave <= open_wave,
-                CLAIMABLE,
-                or_(DELIVERIES.c.expires_at.is_(None), DELIVERIES.c.expires_at > database_now(session)),
-            )
-            .order_by(DELIVERIES.c.wave, DELIVERIES.c.priority, DELIVERIES.c.id)
-            .limit(wanted)
-        )
-        due = due.with_for_update(skip_locked=True) if lock else due
-        found = session.scalars(due).all()
+        place = {"of_campaign": campaign, "of_kind": kind, "on_channel": channel, "up_to_wave": open_wave}
+        found = session.scalars(_due(dialect, lock=lock), {**place, "most": wanted}).all()
         ids += found
         if channel in most:
             most[channel] -= len(found)
     return ids
-
-
-def _open_lines(kind: DeliveryKind, channels: Collection[str]) -> Any:
-    """Where something is pending: campaign, channel and open wave, by the campaigns' priority; from the counters."""
-    return (
-        select(COUNTS.c.campaign, COUNTS.c.channel, GATES.c.open_wave)
-        .join(CAMPAIGNS, CAMPAIGNS.c.campaign == COUNTS.c.campaign)
-        .join(GATES, (GATES.c.campaign == COUNTS.c.campaign) & (GATES.c.kind == COUNTS.c.kind))
-        .where(
-            text("standing = 'pending'"),
-            COUNTS.c.kind == kind,
-            COUNTS.c.channel.in_(sorted(channels)),
-            COUNTS.c.wave <= GATES.c.open_wave,
-            CAMPAIGNS.c.state == CampaignState.RUNNING,
-        )
-        .group_by(COUNTS.c.campaign, COUNTS.c.channel, GATES.c.open_wave, CAMPAIGNS.c.priority)
-        .having(func.sum(COUNTS.c.rows) > 0)
-        .order_by(CAMPAIGNS.c.priority, COUNTS.c.campaign, COUNTS.c.channel)
-    )
 
 
 def _held(session: Session, ids: Collection[int], worker: str) -> ColumnElement[bool]:
@@ -330,3 +278,90 @@ def _move_expired(session: Session, state: DeliveryState, values: Mapping[str, A
         change = change.values(changed_at=database_now(session), **values)
         moved.append(session.execute(change.returning(*COUNTED)).all())
     return moved
+
+
+# Statements of the way of every delivery are made once: to make one anew takes longer than to run it.
+_THESE, _WHO = bindparam("these", type_=Text), bindparam("who", type_=DELIVERIES.c.worker.type)
+_OF_KIND = bindparam("of_kind", type_=DELIVERIES.c.kind.type)
+_LEASE = bindparam("lease", type_=BigInteger)
+
+
+@functools.cache
+def _claiming(dialect: str, *, begins: bool) -> Update:
+    change = update(DELIVERIES).where(is_one_of(dialect, DELIVERIES.c.id, _THESE))
+    values = {"worker": _WHO, "lease_until": now_of(dialect, _LEASE), "changed_at": now_of(dialect)}
+    if not begins:
+        return change.values(state=DeliveryState.CLAIMED, **values).returning(*_TAKEN)
+    change = change.where(DELIVERIES.c.campaign.not_in(_STOPPED))
+    return change.values(state=DeliveryState.SENDING, attempt=DELIVERIES.c.attempt + 1, **values).returning(*_TAKEN)
+
+
+@functools.cache
+def _beginning(dialect: str) -> Update:
+    return (
+        update(DELIVERIES)
+        .where(
+            is_one_of(dialect, DELIVERIES.c.id, _THESE),
+            DELIVERIES.c.state == DeliveryState.CLAIMED,
+            DELIVERIES.c.worker == _WHO,
+            DELIVERIES.c.campaign.not_in(_STOPPED),
+        )
+        .values(
+            state=DeliveryState.SENDING,
+            attempt=DELIVERIES.c.attempt + 1,
+            lease_until=now_of(dialect, _LEASE),
+            changed_at=now_of(dialect),
+        )
+        .returning(DELIVERIES.c.id, DELIVERIES.c.attempt)
+    )
+
+
+@functools.cache
+def _noting(dialect: str, *, is_numbered: bool, is_over: bool) -> Insert:
+    number = bindparam("attempted", type_=BigInteger) if is_numbered else DELIVERIES.c.attempt
+    ending = (now_of(dialect), bindparam("became", type_=Text), bindparam("said", type_=Text))
+    # An attempt that is noted already needs no worker any more, and its row may have forgotten it.
+    worker = func.coalesce(DELIVERIES.c.worker, "")
+    columns = (DELIVERIES.c.id, number, worker, DELIVERIES.c.changed_at, *(ending if is_over else [null()] * 3))
+    rows = select(*columns).where(is_one_of(dialect, DELIVERIES.c.id, _THESE))
+    names = ("delivery_id", "number", "worker", "started_at", *_ENDING)
+    added: Any = (postgresql if dialect == "postgresql" else sqlite).insert(ATTEMPTS).from_select(names, rows)
+    ended = {name: added.excluded[name] for name in _ENDING}
+    noting: Insert = added.on_conflict_do_update(index_elements=["delivery_id", "number"], set_=ended)
+    return noting
+
+
+@functools.cache
+def _due(dialect: str, *, lock: bool) -> Select[int]:
+    due = (
+        select(DELIVERIES.c.id)
+        .where(
+            DELIVERIES.c.campaign == bindparam("of_campaign"),
+            DELIVERIES.c.kind == _OF_KIND,
+            DELIVERIES.c.channel == bindparam("on_channel"),
+            DELIVERIES.c.wave <= bindparam("up_to_wave"),
+            CLAIMABLE,
+            or_(DELIVERIES.c.expires_at.is_(None), DELIVERIES.c.expires_at > now_of(dialect)),
+        )
+        .order_by(DELIVERIES.c.wave, DELIVERIES.c.priority, DELIVERIES.c.id)
+        .limit(bindparam("most", type_=BigInteger))
+    )
+    return due.with_for_update(skip_locked=True) if lock else due
+
+
+# Where something is pending: campaign, channel and open wave, by the campaigns' priority; from the counters.
+_OPEN_LINES = (
+    select(COUNTS.c.campaign, COUNTS.c.channel, GATES.c.open_wave)
+    .join(CAMPAIGNS, CAMPAIGNS.c.campaign == COUNTS.c.campaign)
+    .join(GATES, (GATES.c.campaign == COUNTS.c.campaign) & (GATES.c.kind == COUNTS.c.kind))
+    .where(
+        text("standing = 'pending'"),
+        COUNTS.c.kind == _OF_KIND,
+        COUNTS.c.channel.in_(bindparam("on_channels", expanding=True)),
+        COUNTS.c.wave <= GATES.c.open_wave,
+        CAMPAIGNS.c.state == CampaignState.RUNNING,
+    )
+    .group_by(COUNTS.c.campaign, COUNTS.c.channel, GATES.c.open_wave, CAMPAIGNS.c.priority)
+    .having(func.sum(COUNTS.c.rows) > 0)
+    .order_by(CAMPAIGNS.c.priority, COUNTS.c.campaign, COUNTS.c.channel)
+)
