@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -45,6 +45,12 @@ def plan_campaign(session: Session, campaign: str, plan: Plan, *, actor: str) ->
     subject = f"campaign:{campaign}"
     write_audit(session, actor=actor, action="campaign.planned", subject=subject, before=before, after=plan.values())
     return found
+
+
+def plan_of(session: Session, campaign: str) -> Plan:
+    """How a campaign goes out; as usual while nobody said otherwise, enqueued or not."""
+    found = session.scalars(select(Campaign).where(Campaign.campaign == campaign)).one_or_none()
+    return Plan() if found is None else Plan(**{field.name: getattr(found, field.name) for field in fields(Plan)})
 
 
 def pause_campaign(session: Session, campaign: str, *, actor: str, reason: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Protocol
 
 import click
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from foundation.cli import staff_option
 from notify import queries, settling, upkeep
-from notify.campaigns import abort_campaign, list_gates, pause_campaign, resume_campaign
+from notify.campaigns import abort_campaign, list_gates, pause_campaign, plan_campaign, plan_of, resume_campaign
 from notify.decisions import Decision, decide_unknown, retry_failed
 from notify.pacing import resume_sender, sender_of, set_pace
 from notify.registry import make_carriers, make_routing
@@ -99,6 +100,41 @@ _add_steering(
 )
 
 
+@delivery.command("plan")
+@click.argument("campaign")
+@click.option("--canary-percent", type=int, help="The first wave goes to this part of the rows; 100: all at once.")
+@click.option("--canary-rows", type=int, help="Outcomes that must be in before a wave is judged.")
+@click.option("--failure-percent", type=int, help="More failed or unknown than this stops the campaign.")
+@click.option("--priority", type=int, help="Of several campaigns the lower number goes first.")
+@click.option("--ceiling", type=int, help="A release of more rows than this is refused; 0 for no limit.")
+@staff_option
+@click.pass_obj
+def plan(app: App, /, campaign: str, actor: str, ceiling: int | None, **figures: int | None) -> None:
+    """Say how a campaign goes out; without figures show it. May be said before the release, by its reference.
+
+    \b
+    Examples:
+      outage delivery plan AS-2026-00001 --canary-rows 1000 --ceiling 500000 --as mary
+      outage delivery plan AS-2026-00001 --failure-percent 10 --as mary
+    """
+    who = app.staff(actor, "deliveries.write")
+    changes: dict[str, int | None] = {name: value for name, value in figures.items() if value is not None}
+    if ceiling is not None:
+        changes["ceiling"] = ceiling or None
+    with app.database.transaction() as session:
+        planned, known = plan_of(session, campaign), queries.find_campaign(session, campaign) is not None
+        if changes:
+            planned = dataclasses.replace(planned, **changes)  # type: ignore[arg-type]  # whole numbers, or no ceiling
+            plan_campaign(session, campaign, planned, actor=who)
+    most = "no limit" if planned.ceiling is None else f"{planned.ceiling:,} rows"
+    app.console.print(
+        f"{campaign}: canary {planned.canary_percent} % and {planned.canary_rows:,} rows of each kind, stops at more "
+        f"than {planned.failure_percent} % failures, priority {planned.priority}, ceiling {most}"
+        + ("" if known else "; nothing was enqueued under this name yet"),
+        soft_wrap=True,
+    )
+
+
 @delivery.command("decide")
 @click.argument("campaign")
 @click.argument("decision", type=click.Choice([str(one) for one in Decision]))
@@ -167,17 +203,21 @@ def show_carriers(app: App) -> None:
       OUTAGE_CHANNELS=twilio,email outage delivery carriers
     """
     routing = make_routing(app.settings)
-    table = Table("name", "carries", "sender", "a second", "at once", "can be asked", "receipts")
+    table = Table("name", "sender", "a second", "at once", "can be asked", "receipts")
+    # Other commands ask for a sender by this name: it is never cut.
+    for column in (*table.columns[:2], table.columns[-1]):
+        column.no_wrap = True
+    carried = {}
     for name, carrier in make_carriers(app.settings, app.database).items():
         pace, promises = carrier.manner.rows_per_second, carrier.promises
-        carried = ", ".join(sorted(routing.systems[name])) if name in routing.systems else "texts"
-        receipts = "none" if promises.receipt_hours is None else f"within {promises.receipt_hours} h"
+        carried[name] = ", ".join(sorted(routing.systems[name])) if name in routing.systems else "texts"
+        receipts = "none" if promises.receipt_hours is None else f"in {promises.receipt_hours} h"
         asked = "yes" if promises.can_be_asked else "no"
-        sender = sender_of(carrier)
-        table.add_row(
-            name, carried, sender, "" if pace is None else f"{pace:g}", str(carrier.in_flight), asked, receipts
-        )
+        a_second = "" if pace is None else f"{pace:g}"
+        table.add_row(name, sender_of(carrier), a_second, str(carrier.in_flight), asked, receipts)
     app.console.print(table)
+    for name, what in carried.items():
+        app.console.print(f"{name} carries {what}", soft_wrap=True)
 
 
 @delivery.command("unhalt")

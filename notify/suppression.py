@@ -29,6 +29,7 @@ _STOP = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "R
 _START = frozenset({"START", "UNSTOP", "YES", "OPTIN", "OPT IN"})
 _HELP = frozenset({"HELP", "INFO"})
 _ADDRESS = re.compile(r"\+[1-9][0-9]{7,14}|[^@\s]+@[^@\s]+\.[^@\s.]+")
+_LONGEST_ADDRESS = 128
 _AT_ONCE = 500
 
 
@@ -170,9 +171,17 @@ def export_suppressions(session: Session, file: TextIO) -> int:
 def import_suppressions(session: Session, file: TextIO, *, actor: str, source: str) -> Imported:
     """Read suppressions from CSV with the columns address and scope, and if there, reason and since.
 
-    Good rows are added, bad ones counted with their line; a file without the columns raises InputError. Again adds
-    nothing. One audit entry for the whole file.
+    Good rows are added, bad ones counted with their line; a file that is no CSV in UTF-8, or lacks the columns, raises
+    InputError. Again adds nothing. One audit entry for the whole file.
     """
+    try:
+        return _import(session, file, actor=actor, source=source)
+    except (UnicodeDecodeError, csv.Error) as error:
+        # The error's words would quote the file, and with it whom it names.
+        raise InputError("is no CSV in UTF-8", where=source, accepted="a CSV file in UTF-8") from error
+
+
+def _import(session: Session, file: TextIO, *, actor: str, source: str) -> Imported:
     reader = csv.DictReader(file)
     missing = {"address", "scope"} - set(reader.fieldnames or ())
     if missing:
@@ -197,7 +206,7 @@ def import_suppressions(session: Session, file: TextIO, *, actor: str, source: s
 def check_address(address: str) -> str:
     """An address in the form it is kept in; raises InputError."""
     text = plain_address(address)
-    if not _ADDRESS.fullmatch(text):
+    if len(text) > _LONGEST_ADDRESS or not _ADDRESS.fullmatch(text):
         accepted = "a number such as +447700900123 or an e-mail address"
         raise InputError("not an address", where="address", value=address, accepted=accepted)
     return text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import sys
 import threading
 import time
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -63,6 +65,8 @@ class Provider:
     taken: list[Taken] = field(default_factory=list)
     taken_by: dict[str, list[Taken]] = field(default_factory=dict)
     requests: int = 0
+    now: int = 0
+    most_at_once: int = 0
     asked: dict[str, int] = field(default_factory=dict)
     # Questions about these get no answer.
     deaf_to: set[str] = field(default_factory=set)
@@ -121,10 +125,14 @@ class _Handler(BaseHTTPRequestHandler):
             before = self.provider.asked.get(form["To"], 0)
             self.provider.asked[form["To"]] = before + 1
             self.provider.requests += 1
+            self.provider.now += 1
+            self.provider.most_at_once = max(self.provider.most_at_once, self.provider.now)
             fault = self.provider.fault_of(form["To"], before)
             taken = self._take(form) if fault.take else None
         if fault.wait_seconds:
             time.sleep(fault.wait_seconds)
+        with self.provider.lock:
+            self.provider.now -= 1
         if fault.answer == 0:
             self.close_connection = True
             self.connection.close()
@@ -194,10 +202,14 @@ def _message(taken: Taken) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def loopback_twilio() -> Iterator[Provider]:
-    """A provider on a free port of 127.0.0.1 for the length of a test."""
+def loopback_twilio(certificate: Path | None = None) -> Iterator[Provider]:
+    """A provider on a free port of 127.0.0.1 for the length of a test; with a certificate and its key over TLS."""
     server = _Server(("127.0.0.1", 0), _Handler)
-    provider = Provider(f"http://127.0.0.1:{server.server_address[1]}")
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    provider = Provider(f"{'http' if certificate is None else 'https'}://127.0.0.1:{server.server_address[1]}")
     server.RequestHandlerClass = type("Handler", (_Handler,), {"provider": provider})
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
@@ -211,10 +223,11 @@ def loopback_twilio() -> Iterator[Provider]:
 
 @dataclass
 class AnsweringTwilio:
-    """A provider in a process of its own, for measuring; `taken` is known when it has ended."""
+    """A provider in a process of its own, for measuring; what it took is known when it has ended."""
 
     url: str
     taken: int = 0
+    most_at_once: int = 0
 
 
 @contextlib.contextmanager
@@ -223,17 +236,17 @@ def answering_twilio(wait_seconds: float) -> Iterator[AnsweringTwilio]:
     with other_side(__name__, wait_seconds) as side:
         provider = AnsweringTwilio(side.address)
         yield provider
-    provider.taken = int(side.told)
+    provider.taken, provider.most_at_once = map(int, side.told.split())
 
 
 def main() -> None:
-    """Serve until standard input ends, and say how many texts were taken."""
+    """Serve until standard input ends, and say how many texts were taken, and how many at once."""
     wait = float(sys.argv[1])
     with loopback_twilio() as provider:
         provider.fault_of = lambda to, before: Fault(wait_seconds=wait)
         print(provider.url, flush=True)
         sys.stdin.read()
-    print(len(provider.taken), flush=True)
+    print(len(provider.taken), provider.most_at_once, flush=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ come is `unknown`, and is settled by the callback or by asking, never by sending
 
 from __future__ import annotations
 
-import logging
 import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,18 +14,15 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from requests.adapters import HTTPAdapter
-from requests.exceptions import ConnectTimeout, RequestException
 from twilio.base.exceptions import TwilioRestException
-from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
-from urllib3.exceptions import NewConnectionError
 
 from foundation import clock
 from foundation.errors import InputError
 from foundation.settings import Settings, listed, needed, number
 from notify.carriers import CarrierError, Manner, Outcome, Outgoing, Promises, Trouble, ask_each, send_each
 from notify.channels.twilio_codes import OPTED_OUT, REFUSED_ALL, THROTTLED, said
+from notify.channels.twilio_transport import NoAnswerError, Transport
 from notify.models import DeliveryState
 
 _API = "https://api.twilio.com"
@@ -74,24 +70,6 @@ class TwilioSettings:
     api: str = _API
 
 
-class _Transport(TwilioHttpClient):  # type: ignore[misc]  # the SDK has no types
-    """The SDK's transport without retries of its own, with a pool as wide as our threads, to the configured host."""
-
-    def __init__(self, settings: TwilioSettings) -> None:
-        # The SDK's own logger writes every recipient's number.
-        silent = logging.Logger("twilio", level=logging.CRITICAL)
-        super().__init__(timeout=settings.timeout_seconds, max_retries=0, logger=silent)
-        self._api = settings.api.rstrip("/")
-        for scheme in ("https://", "http://"):
-            self.session.mount(scheme, HTTPAdapter(pool_maxsize=settings.threads, max_retries=0))
-
-    def request(self, method: str, url: str, *args: Any, **named: Any) -> Any:
-        """One request, as the SDK makes it."""
-        if url.startswith(_API):
-            url = self._api + url.removeprefix(_API)
-        return super().request(method, url, *args, **named)
-
-
 class Twilio:
     """A carrier of texts. At most `threads` requests are on their way, and a quarter as many rows stand ready behind.
 
@@ -115,12 +93,16 @@ class Twilio:
             receipt_hours=_RECEIPT_HOURS,
         )
         name, secret = settings.api_key or (settings.account, settings.tokens[0])
-        self._client = Client(name, secret, settings.account, http_client=_Transport(settings))
+        self._transport = Transport(
+            settings.api, connections=settings.threads, timeout_seconds=settings.timeout_seconds
+        )
+        self._client = Client(name, secret, settings.account, http_client=self._transport)
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="twilio")
 
     def close(self) -> None:
-        """End the threads, once what they carry has been answered."""
+        """End the threads, once what they carry has been answered, and the connections."""
         self._threads.shutdown()
+        self._transport.close()
 
     def send(self, batch: Sequence[Outgoing]) -> list[Outcome]:
         """Send a batch of texts, a request each, all at once."""
@@ -146,8 +128,8 @@ class Twilio:
             )
         except TwilioRestException as error:
             return _refused(error)
-        except RequestException as error:
-            return _broken(error)
+        except NoAnswerError as error:
+            return Outcome(DeliveryState.UNKNOWN if error.left else DeliveryState.PENDING, None, error.reason)
         return _as_said(message.status, message.error_code, message.sid)
 
     def _ask_one(self, row: Outgoing) -> Outcome | None:
@@ -162,8 +144,8 @@ class Twilio:
             if error.status == _NOT_FOUND:
                 return None
             raise CarrierError(said(error.code), nothing_sent=True) from error
-        except RequestException as error:
-            raise CarrierError(f"Twilio cannot be asked: {type(error).__name__}", nothing_sent=True) from error
+        except NoAnswerError as error:
+            raise CarrierError(error.reason, nothing_sent=True) from error
         same = [message for message in listed if self._may_be(row, message)]
         if len(same) > 1:
             return Outcome(DeliveryState.UNKNOWN, None, "Twilio has several texts with these words to this recipient")
@@ -216,20 +198,6 @@ def _refused(error: TwilioRestException) -> Outcome:
         return Outcome(DeliveryState.PENDING, None, reason, Trouble.REFUSED_ALL)
     trouble = Trouble.OPTED_OUT if code in OPTED_OUT else None
     return Outcome(DeliveryState.FAILED, None, reason, trouble)
-
-
-def _broken(error: RequestException) -> Outcome:
-    """What no answer means: only a connection that never came about is certainly not sent."""
-    never_there = isinstance(error, ConnectTimeout) or _is_caused_by(error, NewConnectionError)
-    if never_there:
-        return Outcome(DeliveryState.PENDING, None, "Twilio cannot be reached")
-    return Outcome(DeliveryState.UNKNOWN, None, f"no answer from Twilio: {type(error).__name__}")
-
-
-def _is_caused_by(error: BaseException, kind: type[BaseException]) -> bool:
-    # requests wraps urllib3's error, which wraps the reason.
-    inner = error.args[0] if error.args else None
-    return isinstance(inner, kind) or isinstance(getattr(inner, "reason", None), kind)
 
 
 def read_twilio_settings(settings: Settings) -> TwilioSettings:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
+from requests.adapters import HTTPAdapter
+from twilio.http.http_client import TwilioHttpClient
+from twilio.rest import Client
 
 from foundation import clock
 from foundation.db import Database
@@ -18,6 +22,7 @@ from notify.incoming import Incoming
 from notify.models import DeliveryKind
 from notify.texts import save_text
 from notify.waves import Plan
+from notify.worker import settled_memory
 from tests.delivery_rows import CAMPAIGN, message, put
 from tests.loopback_twilio import ACCOUNT, TOKEN, AnsweringTwilio, answering_twilio
 from tests.smsc_process import answering_smsc
@@ -65,12 +70,30 @@ def twilio_for(provider: AnsweringTwilio) -> Twilio:
     )
 
 
-def bare_per_second(carrier: Twilio) -> float:
-    """The same SDK, transport and number of threads, and nothing else."""
-    client, begun = carrier._client, clock.monotonic()
+class OwnTransport(TwilioHttpClient):  # type: ignore[misc]  # the SDK has no types
+    """The SDK's own transport with its defaults, but for the host and a pool as wide as the threads."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(timeout=30.0, max_retries=0)
+        self.session.mount("http://", HTTPAdapter(pool_maxsize=THREADS, max_retries=0))
+        self._url = url
+
+    def request(self, method: str, url: str, *args: Any, **named: Any) -> Any:
+        return super().request(method, url.replace("https://api.twilio.com", self._url, 1), *args, **named)
+
+
+def bare_per_second(client: Client) -> float:
+    """The SDK with as many threads, and nothing else; it is told of each text what we tell it."""
+    begun = clock.monotonic()
 
     def send(number: int) -> None:
-        client.messages.create(to=f"+4477009{number:05d}", body="O2: service is back.", from_="+447700900000")
+        client.messages.create(
+            to=f"+4477009{number:05d}",
+            body="O2: service is back.",
+            from_="+447700900000",
+            status_callback=f"https://console.example/hooks/twilio/status?delivery={number}&attempt=1",
+            validity_period=36_000,
+        )
 
     with ThreadPoolExecutor(THREADS) as threads:
         list(threads.map(send, range(TEXTS)))
@@ -80,16 +103,21 @@ def bare_per_second(carrier: Twilio) -> float:
 def test_twilio_against_its_own_sdk_in_a_bare_thread_pool(database: Database) -> None:
     if database.is_sqlite:
         pytest.skip("measured over PostgreSQL")
-    bare = ours = 0.0
-    with answering_twilio(TWILIO_SECONDS) as provider:
-        carrier = twilio_for(provider)
+    sdk = bare = ours = 0.0
+    with answering_twilio(TWILIO_SECONDS) as provider, settled_memory():
+        carrier, alone = twilio_for(provider), Client(ACCOUNT, TOKEN, http_client=OwnTransport(provider.url))
         for round_ in range(ROUNDS):
-            bare = max(bare, bare_per_second(carrier))
+            sdk = max(sdk, bare_per_second(alone))
+            bare = max(bare, bare_per_second(carrier._client))
             enqueued(database, "twilio", round_)
             ours = max(ours, drained_per_second(database, carrier))
         carrier.close()
-    print(f"\nTwilio at 50 ms, {THREADS} threads: {ours:,.0f} texts/s, bare SDK {bare:,.0f}: {ours / bare:.0%}")
-    assert provider.taken == 2 * ROUNDS * TEXTS
+    print(
+        f"\nTwilio at 50 ms, {THREADS} requests at once: {ours:,.0f} texts/s; the SDK in a bare pool with its own "
+        f"transport {sdk:,.0f}: {ours / sdk:.0%}; with ours {bare:,.0f}: {ours / bare:.0%}"
+    )
+    assert provider.most_at_once <= THREADS
+    assert provider.taken == 3 * ROUNDS * TEXTS
 
 
 def smpp_for(database: Database, port: int) -> Smpp:
@@ -113,7 +141,7 @@ def test_smpp_against_window_over_latency(database: Database) -> None:
     if database.is_sqlite:
         pytest.skip("measured over PostgreSQL")
     ours, bare, most = 0.0, 0.0, WINDOW / SMPP_SECONDS
-    with answering_smsc(SMPP_SECONDS) as smsc:
+    with answering_smsc(SMPP_SECONDS) as smsc, settled_memory():
         carrier = smpp_for(database, smsc.port)
         for round_ in range(ROUNDS):
             bare = max(bare, bare_bind_per_second(carrier))

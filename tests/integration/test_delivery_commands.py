@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from foundation import access
 from foundation.cli import App, Shell
 from foundation.db import Database
+from foundation.errors import RefusedError
 from foundation.settings import read_settings
 from notify.carriers import Manner, Outcome, Promises
 from notify.cli import commands
@@ -77,6 +78,22 @@ def test_a_campaign_is_paused_resumed_and_aborted(terminal: Terminal, database: 
     assert terminal("delivery", "resume", CAMPAIGN, *WHY).exit_code == 2
 
 
+def test_how_a_campaign_goes_out_is_said_before_its_release_and_kept(terminal: Terminal, database: Database):
+    planned = terminal("delivery", "plan", "AS-1", "--canary-rows", "5", "--ceiling", "7", "--as", "dora").output
+    assert "canary 1 % and 5 rows of each kind" in planned
+    assert "ceiling 7 rows; nothing was enqueued under this name yet" in planned
+    rows = [posting(number, campaign="AS-1", key=f"AS-1:{number}") for number in range(8)]
+    with pytest.raises(RefusedError, match="at most 7"):
+        put(database, rows)
+    assert "7 rows" in terminal("delivery", "plan", "AS-1", "--failure-percent", "9", "--as", "dora").output
+    assert "ceiling no limit" in terminal("delivery", "plan", "AS-1", "--ceiling", "0", "--as", "dora").output
+    shown = terminal("delivery", "plan", "AS-1", "--as", "dora").output
+    assert "5 rows of each kind, stops at more than 9 % failures, priority 100, ceiling no limit" in shown
+    assert put(database, rows) == 8
+    assert terminal("delivery", "plan", "AS-1", "--failure-percent", "101", "--as", "dora").exit_code == 2
+    assert terminal("delivery", "plan", "AS-1", "--as", "clara").exit_code == 2
+
+
 def test_steering_needs_the_right_and_a_campaign(terminal: Terminal):
     assert terminal("delivery", "pause", CAMPAIGN, "--reason", "x", "--as", "clara").exit_code == 2
     assert terminal("delivery", "pause", "AS-1", *WHY).exit_code == 2
@@ -124,3 +141,8 @@ def test_suppressions_are_added_listed_removed_and_go_through_files(terminal: Te
     bad.write_text("address,scope\n0770,any\n")
     done = terminal("suppression", "import", str(bad), "--as", "dora")
     assert (done.exit_code, "line 2: address: not an address" in done.output) == (1, True)
+    bad.write_bytes("address,scope,reason\n+447700900123,any,£\n".encode("latin-1"))
+    done = terminal("suppression", "import", str(bad), "--as", "dora")
+    assert (done.exit_code, "is no CSV in UTF-8" in done.output) == (2, True)
+    bad.write_text(f"address,scope\n{'long' * 32}@mail.example,any\n")
+    assert "line 2: address: not an address" in terminal("suppression", "import", str(bad), "--as", "dora").output

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import socket
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 
 from foundation import clock
@@ -127,9 +132,9 @@ def test_a_text_that_expires_says_so_to_the_provider(provider, twilio):
         ),
         (Fault(False, 500, 20500), Outcome(S.UNKNOWN, None, "Twilio 20500")),
         (Fault(True, 503, None), Outcome(S.UNKNOWN, None, "Twilio: HTTP 503")),
-        (Fault(False, 0), Outcome(S.UNKNOWN, None, "no answer from Twilio: ConnectionError")),
-        (Fault(True, 0), Outcome(S.UNKNOWN, None, "no answer from Twilio: ConnectionError")),
-        (Fault(True, 201, None, 3.0), Outcome(S.UNKNOWN, None, "no answer from Twilio: ReadTimeout")),
+        (Fault(False, 0), Outcome(S.UNKNOWN, None, "the connection to Twilio was cut before its answer")),
+        (Fault(True, 0), Outcome(S.UNKNOWN, None, "the connection to Twilio was cut before its answer")),
+        (Fault(True, 201, None, 3.0), Outcome(S.UNKNOWN, None, "Twilio did not answer in time")),
     ],
 )
 def test_each_way_to_fail_means_what_it_means_and_is_requested_once(provider, twilio, fault, expected):
@@ -145,6 +150,93 @@ def test_a_provider_that_is_not_there_was_certainly_not_reached():
         carrier = Twilio(settings_for(f"http://127.0.0.1:{free.getsockname()[1]}"))
         assert carrier.send([text()]) == [Outcome(S.PENDING, None, "Twilio cannot be reached")]
         carrier.close()
+
+
+def test_no_more_requests_are_under_way_than_the_setting_says_although_more_rows_stand_ready(provider):
+    carrier = Twilio(settings_for(provider.url, threads=4))
+    assert (carrier.in_flight, carrier.manner.lanes) == (5, 5)
+    provider.fault_of = lambda to, before: Fault(wait_seconds=0.05)
+    with ThreadPoolExecutor(carrier.manner.lanes) as lanes:
+        list(lanes.map(lambda number: carrier.send([text(number)]), range(15)))
+    carrier.close()
+    assert len(provider.taken) == 15
+    assert provider.most_at_once == 4
+
+
+@pytest.mark.parametrize(
+    ("api", "environment", "expected"),
+    [
+        # A proxy is asked for the whole address; this one answers itself.
+        ("http://twilio.invalid", {"HTTP_PROXY": "{provider}"}, S.ACCEPTED),
+        ("{provider}", {"HTTP_PROXY": "http://127.0.0.1:1", "NO_PROXY": "127.0.0.1"}, S.ACCEPTED),
+        ("{provider}", {"TWILIO_EDGE": "dublin", "TWILIO_REGION": "ie1"}, S.ACCEPTED),
+        ("https://twilio.invalid", {"HTTPS_PROXY": "{provider}"}, "the proxy before Twilio cannot be passed"),
+        ("http://twilio.invalid", {"HTTP_PROXY": "http://127.0.0.1:1"}, "the proxy before Twilio cannot be passed"),
+    ],
+)
+def test_the_way_goes_by_the_proxies_of_the_environment_to_the_configured_host(
+    provider, monkeypatch, api, environment, expected
+):
+    for name in (*environment, "no_proxy", "http_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value.format(provider=provider.url))
+    carrier = Twilio(settings_for(api.format(provider=provider.url)))
+    [outcome] = carrier.send([text()])
+    carrier.close()
+    assert (outcome.state, outcome.reason) == ((S.ACCEPTED, None) if expected is S.ACCEPTED else (S.PENDING, expected))
+    assert len(provider.taken) == (expected is S.ACCEPTED)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate of nobody for 127.0.0.1, and its key, in one file."""
+    if shutil.which("openssl") is None:
+        pytest.skip("makes a certificate by the command openssl")
+    made = tmp_path / "own.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=own"
+    names = ("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", made, "-out", tmp_path / "own.crt")
+    subprocess.run([*command.split(), *names], check=True, capture_output=True)
+    made.write_bytes(made.read_bytes() + (tmp_path / "own.crt").read_bytes())
+    return made
+
+
+def test_certificates_are_those_of_the_environment_and_checked(certificate, monkeypatch):
+    with loopback_twilio(certificate) as provider:
+        trusting = settings_for(provider.url)
+        for bundle, expected in (
+            (certificate, Outcome(S.ACCEPTED, "SM" + "0" * 32)),
+            (certifi.where(), Outcome(S.PENDING, None, "the certificate of Twilio's address is not accepted")),
+        ):
+            monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+            carrier = Twilio(trusting)
+            assert carrier.send([text()]) == [expected]
+            carrier.close()
+        assert len(provider.taken) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REQUESTS_CA_BUNDLE", "/nowhere/bundle.pem"),
+        ("REQUESTS_CA_BUNDLE", __file__),
+        ("HTTPS_PROXY", "http://"),
+        ("HTTPS_PROXY", "http://mary:secret@"),
+    ],
+)
+def test_an_environment_that_cannot_be_used_is_refused_before_any_text_and_no_password_is_shown(
+    monkeypatch, name, value
+):
+    monkeypatch.setenv(name, value)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with pytest.raises(InputError, match="environment: proxy or certificates cannot be used") as refused:
+        Twilio(settings_for("https://twilio.invalid"))
+    assert "secret" not in str(refused.value)
+
+
+def test_an_address_that_is_none_is_refused_by_name():
+    with pytest.raises(InputError, match="OUTAGE_TWILIO_API"):
+        Twilio(settings_for("twilio.example"))
 
 
 def test_one_bad_row_leaves_the_others_of_its_batch(provider, twilio):
@@ -177,9 +269,9 @@ def test_a_question_without_an_answer_leaves_the_answers_to_the_others_alone(pro
     twilio.send([text(1), text(2)])
     provider.deaf_to = {text(1).address}
     cut, known = twilio.ask([text(1), text(2)])
-    assert cut == Outcome(S.UNKNOWN, None, "could not be asked: Twilio cannot be asked: ConnectionError")
+    assert cut == Outcome(S.UNKNOWN, None, "could not be asked: the connection to Twilio was cut before its answer")
     assert known.state is S.ACCEPTED
-    with pytest.raises(CarrierError, match="cannot be asked"):
+    with pytest.raises(CarrierError, match="was cut"):
         twilio.ask([text(1)] * 30)
 
 
