@@ -21,9 +21,9 @@ import notify.cli_book
 import outage.cli.incidents
 import outage.cli.main
 import outage.cli.planned
+from compensation.confirmations import Confirmations
 from compensation.demo import demo
 from compensation.errands import ASSESS, RELEASE
-from compensation.ledger import record_confirmations
 from compensation.offers import settle_due_offers
 from compensation.queries import check_not_released
 from foundation import clock, migrate
@@ -75,9 +75,13 @@ def timetable(app: App) -> list[Job]:
     carriers = make_carriers(app.settings, app.database)
     routing = make_routing(app.settings)
 
+    confirmations = Confirmations()
+
     def confirm() -> int:
         with app.database.transaction() as session:
-            return record_confirmations(session)
+            entered = confirmations.enter(session)
+        confirmations.keep()
+        return entered
 
     def sweep() -> int:
         with app.database.reading() as session:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,6 @@ from compensation import release_tables
 from compensation.approval import binding, bound_hash, check_releasable, lock_assessment
 from compensation.assessment import check_stands, knows_all, situation_of
 from compensation.cases.sums import credited_of
-from compensation.ledger import accrue
 from compensation.models import Assessment, AssessmentState, Case, Credit
 from compensation.release_rows import GivenCase, Release
 from compensation.release_shapes import Shapes
@@ -23,6 +23,7 @@ from foundation.audit import write_audit
 from foundation.db import Database
 from foundation.errors import RefusedError
 from foundation.snapshots import SnapshotStore, Workspace
+from foundation.together import made_ahead
 from notify.loading import load
 from notify.registry import EMBEDDED
 from notify.routing import Routing
@@ -65,7 +66,6 @@ def release_credits(
         _check_approved(session, assessment)
         release = _Releasing(session, store, assessment, workspace, routing, progress)
         release.write()
-        accrue(session, assessment)
         assessment.state = AssessmentState.RELEASED
         assessment.released_by, assessment.released_at = actor, clock.now()
         session.flush()
@@ -138,24 +138,28 @@ class _Releasing:
         """Write all credits, offers, postings and texts, a batch of lines at a time."""
         connection = self._session.connection()
         release_tables.create(connection)
-        load(self._session, self._batches(connection))
+        # Whatever goes wrong, nobody reads the workspace any more when it is closed.
+        with closing(self._batches(connection)) as batches:
+            load(self._session, batches)
         release_tables.drop(connection)
 
-    def _batches(self, connection: Connection) -> Iterator[Select[Any]]:
+    def _batches(self, connection: Connection) -> Generator[Select[Any]]:
         """Stage each batch, write its credits and offers, and give its deliveries to be written."""
         totals = self._assessment.totals
         shapes = Shapes(self._session, self._release, self._cases, totals)
         deliveries, done = release_tables.select_deliveries(self._release), 0
-        for batch in self._joined():
-            shaped = shapes.shaped(batch)
-            release_tables.stage(connection, shaped)
-            release_tables.write_credits(connection, self._release)
-            release_tables.write_offers(connection, self._release)
-            yield deliveries
-            release_tables.clear(connection)
-            done += shaped.rows
-            if self._progress is not None:
-                self._progress(done, totals["credits"] + totals["texts"])
+        apart = (shapes.tell_apart(batch) for batch in self._joined())
+        with closing(made_ahead(apart)) as batches:
+            for batch in batches:
+                shaped = shapes.shaped(batch)
+                release_tables.stage(connection, shaped)
+                release_tables.write_credits(connection, self._release)
+                release_tables.write_offers(connection, self._release)
+                yield deliveries
+                release_tables.clear(connection)
+                done += shaped.rows
+                if self._progress is not None:
+                    self._progress(done, totals["credits"] + totals["texts"])
 
     def _joined(self) -> Iterator[pa.RecordBatch]:
         assessment = self._assessment

@@ -2,53 +2,75 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, String, and_, cast, func, insert, literal, select
+from typing import Any
+
+from sqlalchemy import (
+    ColumnCollection,
+    ColumnElement,
+    Connection,
+    Insert,
+    Select,
+    SQLColumnExpression,
+    String,
+    and_,
+    cast,
+    func,
+    insert,
+    literal,
+    select,
+)
 from sqlalchemy.orm import Session, aliased
 
-from compensation.models import Assessment, AssessmentState, Credit, LedgerEntry
+from compensation.models import Assessment, Credit, LedgerEntry
 from foundation import clock
 from foundation.db import Instant
-from notify.totals import select_confirmed_postings
 
 _COLUMNS = ["credit_id", "kind", "number", "debit", "credit", "amount_minor", "currency", "at"]
 _ONCE = 1
+_TOLD = ("id", "basis", "account_id", "amount_minor", "currency")
 
 
-def accrue(session: Session, assessment: Assessment) -> None:
-    """Enter what is owed for each credit of money: expense of its basis against what the account is owed.
+def write_accrued(connection: Connection, credits: Insert) -> None:
+    """Insert credits, and enter what is owed for each one of money: expense of its basis against the account.
 
     The basis is that of the credit's layer, which need not be the policy's.
     """
-    _enter_owed(session, Credit.assessment_id == assessment.id)
+    if connection.dialect.name == "postgresql":
+        # Entered while their credits are at hand: at the end they would have to be read again.
+        written = credits.returning(*(Credit.__table__.c[name] for name in _TOLD)).cte("written")
+        connection.execute(_enter_owed(written.c).add_cte(written))
+        return
+    # SQLite writes nothing out of a WITH; but nobody else writes now, so whatever is behind is new.
+    newest = connection.scalar(select(func.coalesce(func.max(Credit.id), 0)))
+    connection.execute(credits)
+    connection.execute(_enter_owed(Credit.__table__.c, Credit.id > newest))
 
 
 def accrue_credit(session: Session, key: str) -> None:
     """Enter what is owed for one credit that came after its release, if it is money."""
-    _enter_owed(session, Credit.key == key)
+    session.execute(_enter_owed(Credit.__table__.c, Credit.key == key))
 
 
-def _enter_owed(session: Session, which: ColumnElement[bool]) -> None:
-    at = literal(clock.now(), Instant)
+def _enter_owed(credits: ColumnCollection[str, Any], *which: ColumnElement[bool]) -> Insert:
     rows = select(
-        Credit.id,
+        credits.id,
         literal("accrued"),
         literal(_ONCE),
-        literal("expense:") + Credit.basis,
-        _owed(Credit.account_id),
-        Credit.amount_minor,
-        Credit.currency,
-        at,
-    ).where(which, Credit.amount_minor.is_not(None))
-    session.execute(insert(LedgerEntry).from_select(_COLUMNS, rows))
+        literal("expense:") + credits.basis,
+        _owed(credits.account_id),
+        credits.amount_minor,
+        credits.currency,
+        literal(clock.now(), Instant),
+    ).where(credits.amount_minor.is_not(None), *which)
+    return insert(LedgerEntry).from_select(_COLUMNS, rows)
 
 
-def record_confirmations(session: Session) -> int:
-    """Enter as posted every accrued credit whose posting the account side has confirmed; returns how many.
+def enter_confirmed(session: Session, postings: Select[str, int | None, str | None]) -> int:
+    """Enter as posted what is confirmed of accrued credits and not entered yet; returns how many.
 
-    A job runs it again and again; what is entered already is passed over.
+    `postings`: keys, amounts and currencies of confirmed postings, as by `notify.totals.select_confirmed_postings`.
     """
-    released = select(Assessment.ref).where(Assessment.state == AssessmentState.RELEASED)
-    confirmed = select_confirmed_postings(released).subquery()
+    confirmed = postings.subquery()
     accrued, posted = aliased(LedgerEntry), aliased(LedgerEntry)
     rows = (
         select(
@@ -66,8 +88,23 @@ def record_confirmations(session: Session) -> int:
         .outerjoin(posted, _first(posted, "posted"))
         .where(posted.credit_id.is_(None))
     )
-    result = session.execute(insert(LedgerEntry).from_select(_COLUMNS, rows))
+    entries = insert(LedgerEntry).from_select(_COLUMNS, rows).execution_options(preserve_rowcount=True)
+    result = session.execute(entries)
     return int(result.rowcount)  # type: ignore[attr-defined]
+
+
+def count_posted(session: Session, ref: str) -> int:
+    """How many credits of an assessment are entered as posted; looks at all of them."""
+    return int(
+        session.scalar(
+            select(func.count())
+            .select_from(LedgerEntry)
+            .join(Credit, Credit.id == LedgerEntry.credit_id)
+            .join(Assessment, Assessment.id == Credit.assessment_id)
+            .where(Assessment.ref == ref, LedgerEntry.kind == "posted", LedgerEntry.number == _ONCE)
+        )
+        or 0
+    )
 
 
 def balance_of(session: Session, assessment_id: int, kind: str) -> int:

@@ -33,6 +33,16 @@ class Shaped:
     deliveries: list[tuple[int, DeliveryPart]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Apart:
+    """A batch of lines told apart: the shape of each, one line of each shape, and how they are staged but for it."""
+
+    batch: pa.RecordBatch
+    numbers: Sequence[int]
+    lines: Sequence[Line]
+    staged: Mapping[str, pa.Array]
+
+
 class Shapes:
     """What the lines of one release get, by shape."""
 
@@ -46,16 +56,26 @@ class Shapes:
         self._told_by = (*(("number",) if cases else ("rewards", "text_name")), *_READ)
         self._rows = totals["credits"] + totals["texts"]
 
-    def shaped(self, batch: pa.RecordBatch) -> Shaped:
-        """A batch of lines with the columns of `Line`; takes the voucher codes that it needs."""
+    def tell_apart(self, batch: pa.RecordBatch) -> Apart:
+        """The shapes of a batch of lines with the columns of `Line`; asks nothing of the session, so any thread may."""
         told_by = [batch.column(name) for name in self._told_by]
         has_email = compute.is_valid(batch.column("email"))
         # A text to somebody with both names both.
         told_by.append(compute.if_else(has_email, batch.column("msisdn"), None))
-        numbers, lines, cases = self._apart(batch, told_by)
+        head, tail = self._release.group
+        group_keys = compute.binary_join_element_wise(head, batch.column("line_id").cast(pa.string()), tail, "")
+        waves = pa.array(waves_of(group_keys.to_pylist(), self._rows), pa.int16())
+        staged = {**{name: batch.column(name) for name in _STAGED}, "group_key": group_keys, "wave": waves}
+        return Apart(batch, *_apart(batch, told_by), staged)
+
+    def shaped(self, apart: Apart) -> Shaped:
+        """What a batch of lines gets; takes the voucher codes that it needs."""
+        numbers, lines = apart.numbers, apart.lines
+        cases = [self._case_of(line) for line in lines]
         if any(case.gives_codes for case in cases):
-            numbers, lines, cases = self._apart(batch, [batch.column("line_id")])
-        shaped = Shaped(self._staged(batch, numbers))
+            numbers, lines = _apart(apart.batch, [apart.batch.column("line_id")])
+            cases = [self._case_of(line) for line in lines]
+        shaped = Shaped(pa.RecordBatch.from_pydict({**apart.staged, "shape": pa.array(numbers, pa.int32())}))
         codes = self._codes(lines, cases)
         each: list[int] = []
         for shape, (line, case) in enumerate(zip(lines, cases, strict=True)):
@@ -68,26 +88,6 @@ class Shapes:
             each.append(len(deliveries))
         shaped.rows = sum(each[number] for number in numbers)
         return shaped
-
-    def _apart(
-        self, batch: pa.RecordBatch, told_by: Sequence[pa.Array]
-    ) -> tuple[list[int], list[Line], list[GivenCase]]:
-        """The shape of each line by what tells lines apart; one line of each shape, and its case."""
-        numbers, firsts = distinct_rows(told_by)
-        lines = [Line(**line) for line in batch.take(pa.array(firsts, pa.int64())).to_pylist()]
-        return numbers, lines, [self._case_of(line) for line in lines]
-
-    def _staged(self, batch: pa.RecordBatch, numbers: Sequence[int]) -> pa.RecordBatch:
-        head, tail = self._release.group
-        ids = batch.column("line_id").cast(pa.string())
-        group_keys = compute.binary_join_element_wise(head, ids, tail, "")
-        columns = {
-            **{name: batch.column(name) for name in _STAGED},
-            "group_key": group_keys,
-            "wave": pa.array(waves_of(group_keys.to_pylist(), self._rows), pa.int16()),
-            "shape": pa.array(numbers, pa.int32()),
-        }
-        return pa.RecordBatch.from_pydict(columns)
 
     def _case_of(self, line: Line) -> GivenCase:
         return self._cases[line.number] if self._cases else self._kept_case(line.rewards, line.text_name)
@@ -117,6 +117,12 @@ class Shapes:
     def _version(self, name: str, language: str) -> tuple[str, int]:
         version = current_text(self._session, name, language)
         return version.language, version.id
+
+
+def _apart(batch: pa.RecordBatch, told_by: Sequence[pa.Array]) -> tuple[list[int], list[Line]]:
+    """The shape of each line by what tells lines apart, and one line of each shape."""
+    numbers, firsts = distinct_rows(told_by)
+    return numbers, [Line(**line) for line in batch.take(pa.array(firsts, pa.int64())).to_pylist()]
 
 
 def distinct_rows(columns: Sequence[pa.Array]) -> tuple[list[int], list[int]]:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Index,
+    Insert,
     Integer,
     MetaData,
     Select,
@@ -31,6 +32,7 @@ from sqlalchemy import (
     text,
 )
 
+from compensation.ledger import write_accrued
 from compensation.models import Credit
 from compensation.offer_models import Offer, OfferState
 from compensation.release_rows import CreditPart, OfferPart, Release
@@ -134,8 +136,8 @@ def stage(connection: Connection, shaped: Shaped) -> None:
         insert_rows(connection, table, table.columns.keys(), [((shape, *part) for shape, part in parts)])
 
 
-def write_credits(connection: Connection, release: Release) -> int:
-    """Write the credits of the batch; a key that is there already is refused by the database, and all with it."""
+def write_credits(connection: Connection, release: Release) -> None:
+    """Write the credits of the batch and what is owed for them; a key that is there already is refused, and all."""
     shared = {
         "assessment_id": literal(release.assessment_id),
         "case_number": LINES.c.number,
@@ -143,10 +145,10 @@ def write_credits(connection: Connection, release: Release) -> int:
         "account_id": LINES.c.account_id,
         "created_at": literal(release.at, BigInteger),
     }
-    return _write(connection, Credit.__table__, CREDITS, CreditPart._fields, shared)  # type: ignore[arg-type]
+    write_accrued(connection, _insert(Credit.__table__, CREDITS, CreditPart._fields, shared))  # type: ignore[arg-type]
 
 
-def write_offers(connection: Connection, release: Release) -> int:
+def write_offers(connection: Connection, release: Release) -> None:
     """Write the offers of the batch, as `write_credits` does."""
     shared = {
         "group_key": LINES.c.group_key,
@@ -158,7 +160,7 @@ def write_offers(connection: Connection, release: Release) -> int:
         "state": literal(OfferState.OPEN.value),
         "opened_at": literal(release.at, BigInteger),
     }
-    return _write(connection, Offer.__table__, OFFERS, OfferPart._fields, shared)  # type: ignore[arg-type]
+    connection.execute(_insert(Offer.__table__, OFFERS, OfferPart._fields, shared))  # type: ignore[arg-type]
 
 
 def select_deliveries(release: Release) -> Select[Any]:
@@ -175,13 +177,11 @@ def select_deliveries(release: Release) -> Select[Any]:
     ).join_from(LINES, DELIVERIES, LINES.c.shape == DELIVERIES.c.shape)
 
 
-def _write(
-    connection: Connection, target: Table, parts: Table, names: Sequence[str], shared: dict[str, ColumnElement[Any]]
-) -> int:
+def _insert(target: Table, parts: Table, names: Sequence[str], shared: dict[str, ColumnElement[Any]]) -> Insert:
     own = {name: parts.c[name] for name in names if not name.startswith("key_")}
     values = {"key": _key(parts), **own, **shared}
     rows = select(*values.values()).join_from(LINES, parts, LINES.c.shape == parts.c.shape)
-    return int(connection.execute(insert(target).from_select(list(values), rows)).rowcount)
+    return insert(target).from_select(list(values), rows)
 
 
 def _key(parts: Table) -> ColumnElement[str]:

@@ -1,10 +1,12 @@
-"""Work of several threads done together: who comes while others are at it goes with the next round."""
+"""Work of several threads: done together, or one ahead of the other."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -65,3 +67,16 @@ class Together(Generic[Item]):
                     ticket.waits, ticket.is_done = False, is_done
                 self._is_running = False
                 self._round_over.notify_all()
+
+
+def made_ahead(items: Generator[Item]) -> Generator[Item]:
+    """Give what a generator gives, whose next item a thread makes while the caller works with the last.
+
+    The generator runs in that thread alone, and is closed with this one; what it raises is raised here.
+    """
+    nothing_left = object()
+    with contextlib.closing(items), ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead") as thread:
+        coming = thread.submit(next, items, nothing_left)
+        while (item := coming.result()) is not nothing_left:
+            coming = thread.submit(next, items, nothing_left)
+            yield item  # type: ignore[misc]

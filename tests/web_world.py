@@ -17,8 +17,8 @@ import notify.web
 import outage.web
 from compensation.approval import approve_assessment, submit_assessment
 from compensation.assessment import assess
+from compensation.confirmations import record_confirmations
 from compensation.credits import release_credits
-from compensation.ledger import record_confirmations
 from compensation.models import Assessment
 from compensation.policies import approve_policy, save_policy, submit_policy
 from foundation.db import Database

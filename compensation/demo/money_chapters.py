@@ -10,9 +10,9 @@ from typing import Any
 
 from compensation import approval, assessment, credits, policies, queries
 from compensation.cases.kept import list_summaries
+from compensation.confirmations import record_confirmations
 from compensation.demo import world
 from compensation.demo.stage import Stage
-from compensation.ledger import record_confirmations
 from compensation.models import AssessmentState
 from compensation.words import books_lines, case_in_words, summary_in_words
 from foundation import clock

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from compensation.care_credits import import_care_credits
-from compensation.ledger import record_confirmations
+from compensation.confirmations import record_confirmations
 from compensation.offer_models import CareCredit, Offer
 from compensation.offers import count_offers, decline_offer, list_offers, settle_due_offers, take_offer
 from compensation.queries import books_of

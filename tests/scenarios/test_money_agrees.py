@@ -22,9 +22,9 @@ from sqlalchemy import literal, select
 from compensation.assessment import make_situation
 from compensation.cases.kept import account_values
 from compensation.cases.situation import Situation
+from compensation.confirmations import record_confirmations
 from compensation.decision.function import PolicyFunction
 from compensation.document.reading import PolicyDocument, load_policy
-from compensation.ledger import record_confirmations
 from compensation.models import (
     Assessment,
     Credit,

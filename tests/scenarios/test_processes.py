@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import func, select
 
 from compensation import credits, queries
-from compensation.ledger import record_confirmations
+from compensation.confirmations import record_confirmations
 from foundation.settings import Settings
 from notify.models import BookEntry, Delivery, DeliveryKind, DeliveryState
 from notify.registry import make_spool

@@ -1,14 +1,14 @@
-"""Work of several threads done together."""
+"""Work of several threads, done together or one ahead of the other."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from foundation.together import Together
+from foundation.together import Together, made_ahead
 
 
 class Recorder:
@@ -66,3 +66,42 @@ def test_a_thread_alone_gets_its_own_error_once():
     with pytest.raises(ValueError, match="-1"):
         Together(recorder.run).do(-1)
     assert recorder.rounds == [[-1]]
+
+
+def counted(made: list[int], *, end: threading.Event, bad: int | None = None) -> Generator[int]:
+    try:
+        for number in range(3):
+            if number == bad:
+                raise ValueError(number)
+            made.append(number)
+            yield number
+    finally:
+        end.set()
+
+
+def test_the_next_is_made_by_a_thread_of_its_own_and_all_come_in_their_order() -> None:
+    threads: list[threading.Thread] = []
+
+    def make() -> Generator[int]:
+        for number in range(3):
+            threads.append(threading.current_thread())
+            yield number
+
+    assert list(made_ahead(make())) == [0, 1, 2]
+    assert len(set(threads)) == 1
+    assert threads[0] is not threading.current_thread()
+
+
+def test_what_is_made_ahead_raises_where_it_is_taken_and_ends_with_who_takes_it() -> None:
+    made: list[int] = []
+    end = threading.Event()
+    ahead = made_ahead(counted(made, end=end, bad=1))
+    assert next(ahead) == 0
+    with pytest.raises(ValueError, match="1"):
+        next(ahead)
+    end = threading.Event()
+    ahead = made_ahead(counted(made, end=end))
+    assert next(ahead) == 0
+    ahead.close()
+    assert end.is_set()
+    assert made == [0, 0, 1]
