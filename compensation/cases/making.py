@@ -78,6 +78,8 @@ def make_cases(
             rows = [making.decided(row) for row in workspace.fetch_rows(f"FROM {table} ORDER BY number")]
             made = MadeCases(making.sums, rows, lines_file=lines_file)
         else:
+            # Cases are read once, in order: what was needed to group the lines is needed by those who decide them.
+            workspace.limit_memory(max(store.memory_mb * 2 // 3, 1))
             file = making.write(store, workspace, f"FROM {table}")
             made = MadeCases(making.sums, [], file, tuple(making.summaries.values()), lines_file)
         if situation.absent is not None:

@@ -7,7 +7,7 @@ business. It and this agree on every case.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -48,6 +48,9 @@ _PLAIN: Mapping[FeelType, type] = {
     FeelType.DATE: datetime.date,
     FeelType.DURATION: datetime.timedelta,
 }
+
+
+_Offered = tuple[tuple[RewardLine, ...], tuple[int, ...], str | None, tuple[tuple[int, ...], ...]]
 
 
 class _Doubt(Exception):  # noqa: N818 - no error: it asks for the interpreter
@@ -104,7 +107,21 @@ class PolicyFunction:
         rules = tuple(step.rules for step in found.trace.decisions if step.kind == "table")
         return FastDecision(found.outcome, found.rewards, found.text, found.over_minor, rules, found.reason, found.caps)
 
-    def decided(self, facts: Mapping[str, Value | int], standing: Standing) -> FastDecision:
+    def comes_from(self, facts: Mapping[str, Value | int]) -> Hashable | None:
+        """All that decisions on these facts come from but how the line stands; None where that is not known.
+
+        Lines of whom it is equal, and who stand alike, get the same outcome, rewards and text.
+        """
+        if not self.document.is_in_force(self.on):
+            return None
+        try:
+            raw, caps, said, _ = self.offered(facts)
+        except (_Doubt, KeyError, TypeError, AttributeError, OverflowError):
+            return None
+        return raw, caps, said
+
+    def offered(self, facts: Mapping[str, Value | int]) -> _Offered:
+        """What the rules say to facts: the rewards before they are settled, caps, text, and which rules did."""
         given = {"currency": self.document.currency, "outage date": self.on, **facts}
         if self.history:
             given |= {name: 0 for name in self.history if given.get(name) is None}
@@ -122,18 +139,22 @@ class PolicyFunction:
         done = [step(values, without_rule) for step in self.steps]
         found = (self.line(reward, values, without_rule) for reward in self.rewards)
         raw = self.settler.offered([line for line in found if line is not None])
-        caps = [self.cap(cap, values) for cap in self.caps] if raw else []
+        caps = tuple(self.cap(cap, values) for cap in self.caps) if raw else ()
+        said = self.text(values) if self.text else None
+        rules = tuple(numbers for numbers in done if numbers is not None)
+        return raw, caps, said if isinstance(said, str) else None, rules
+
+    def decided(self, facts: Mapping[str, Value | int], standing: Standing) -> FastDecision:
+        raw, caps, said, rules = self.offered(facts)
         settled = self.settler.settle(raw, caps, standing)
         lines = settled.lines
         limit = self.document.limits.amount_per_line_minor
         if limit is not None and sum(line.amount_minor or 0 for line in lines) > limit:
             raise _Doubt
-        said = self.text(values) if self.text else None
-        text = self.settler.text_of(said if isinstance(said, str) else None, raw, settled, standing)
-        rules = tuple(numbers for numbers in done if numbers is not None)
+        text = self.settler.text_of(said, raw, settled, standing)
         reason = HELD_OUT if raw and standing.held_out else None
         outcome: Outcome = "entitled" if lines else "nothing"
-        return FastDecision(outcome, lines, text, settled.over_minor, rules, reason, tuple(caps))
+        return FastDecision(outcome, lines, text, settled.over_minor, rules, reason, caps)
 
     # --- decisions
 

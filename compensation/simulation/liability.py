@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from sqlalchemy import or_, select
+from sqlalchemy import inspect, or_, select
 from sqlalchemy.orm import Session
 
 from compensation.cases.incident_facts import incident_facts_of
@@ -25,8 +28,11 @@ from outage.incidents.incidents import get_incident
 from outage.models import ImpactRun, Incident, Outage, TimelineEntry
 from outage.runs.holding import holding_run
 
+Record = TypeVar("Record", ImpactRun, Incident)
 LONGEST_HOURS = 24 * 14
 _CLOCKS_KEPT = 12
+# The clock of so many lines is made in a few tenths of a second, for which a page may wait.
+_WAITED_FOR = 100_000
 # What changes how an incident is measured; a note or a new owner does not.
 _CHANGES = (
     *("outages added", "outages ended", "start moved", "merged with", "declared", "list uploaded", "rescheduled"),
@@ -75,12 +81,47 @@ class Liability:
         return self.until >= self.asked_until
 
 
+class StillMakingError(RefusedError):
+    """The clock is being made by a thread; who asks again in a few seconds gets it."""
+
+
 class _Kept:
-    """The clocks that were carried on last: they remember how far they got."""
+    """The clocks that were carried on last: they remember how far they got. They are made by a thread of their own."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.clocks: OrderedDict[tuple[object, ...], Clock] = OrderedDict()
+        self.making: dict[tuple[object, ...], Future[Clock]] = {}
+        self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="liability")
+
+    def find(self, key: tuple[object, ...]) -> Clock | None:
+        """The clock of that key, as the last that was used."""
+        with self.lock:
+            found = self.clocks.get(key)
+            if found is not None:
+                self.clocks.move_to_end(key)
+            return found
+
+    def make(self, key: tuple[object, ...], make: Callable[[], Clock], seconds: float | None) -> Clock:
+        """The clock of that key, made now unless it is being made; raises StillMakingError when that takes longer."""
+        with self.lock:
+            coming = self.making.get(key)
+            if coming is None:
+                coming = self.making[key] = self.thread.submit(make)
+        try:
+            made = coming.result(seconds)
+        except TimeoutError:
+            raise StillMakingError("the cost is being worked out", accepted="asking again in a few seconds") from None
+        except BaseException:
+            with self.lock:
+                self.making.pop(key, None)
+            raise
+        with self.lock:
+            self.making.pop(key, None)
+            self.clocks[key] = made
+            while len(self.clocks) > _CLOCKS_KEPT:
+                self.clocks.popitem(last=False)
+        return made
 
 
 _KEPT = _Kept()
@@ -94,12 +135,14 @@ def find_liability(
     at: datetime | None = None,
     hours: int = 24,
     seconds: float = 5.0,
+    waits: bool = True,
 ) -> Liability:
     """The clock of an open incident by the run that holds, under the approved policies that answer for it.
 
     `at` (the present unless given) is where the curve begins, `hours` how far it goes on, `seconds` how long may be
     computed: what does not fit is not shown, and the next call goes on from there. Raises NotFoundError for an unknown
-    incident or one without a run, RefusedError when service is back, or for hours out of bounds.
+    incident or one without a run, RefusedError when service is back, or for hours out of bounds; StillMakingError to
+    those who do not wait, while the lines of a large run are grouped for the first time.
     """
     if not 0 < hours <= LONGEST_HOURS:
         raise RefusedError("not that far ahead", where="hours", value=hours, accepted=f"1 to {LONGEST_HOURS}")
@@ -113,7 +156,7 @@ def find_liability(
     asked = instant + timedelta(hours=hours)
     stop = clock.monotonic() + seconds
     kept = [
-        (_clock(session, store, incident, run, version), version)
+        (_clock(session, store, incident, run, version, None if waits else stop), version)
         for version in list_for_incident(session, incident.started_at)
     ]
     _carry_on([one for one, _ in kept], clock.to_unix(asked), stop)
@@ -132,23 +175,33 @@ def find_liability(
     )
 
 
-def _clock(session: Session, store: SnapshotStore, incident: Incident, run: ImpactRun, version: PolicyVersion) -> Clock:
+def _clock(
+    session: Session,
+    store: SnapshotStore,
+    incident: Incident,
+    run: ImpactRun,
+    version: PolicyVersion,
+    stop: float | None,
+) -> Clock:
     document = load_document(session, version)
     said = (incident.cause_class, incident.force_majeure, incident.planned)
     earlier = find_lost_before(session, store, [document], incident)
     history = find_credited_before(session, store, document, incident)
     key = (str(store.directory), run.lines_snapshot, run.id, document.content_hash, history, earlier, *said)
-    with _KEPT.lock:
-        found = _KEPT.clocks.get(key)
-    if found is None:
-        facts = incident_facts_of(session, store, incident, run, document)
-        found = Clock(document, run, incident, store, facts, history=history, earlier=earlier)
-    with _KEPT.lock:
-        found = _KEPT.clocks.setdefault(key, found)
-        _KEPT.clocks.move_to_end(key)
-        while len(_KEPT.clocks) > _CLOCKS_KEPT:
-            _KEPT.clocks.popitem(last=False)
-    return found
+    found = _KEPT.find(key)
+    if found is not None:
+        return found
+    facts = incident_facts_of(session, store, incident, run, document)
+    # The session ends before the thread does.
+    copies = _copy(run), _copy(incident)
+    make = functools.partial(Clock, document, *copies, store, facts, history=history, earlier=earlier)
+    waits = stop is None or run.counts.get("lines", 0) <= _WAITED_FOR
+    return _KEPT.make(key, make, None if waits or stop is None else max(stop - clock.monotonic(), 0))
+
+
+def _copy(record: Record) -> Record:
+    values = {column.key: getattr(record, column.key) for column in inspect(record).mapper.column_attrs}
+    return type(record)(**values)
 
 
 def _carry_on(clocks: Sequence[Clock], until: int, stop: float) -> None:

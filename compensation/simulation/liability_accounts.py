@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
-from compensation.cases import account_sql
 from compensation.cases.facts import FactValue
-from compensation.cases.group_sql import kinds_sql
 from compensation.cases.making import account_values
 from compensation.cases.situation import Situation
 from compensation.decision.function import FastDecision, PolicyFunction
@@ -17,36 +15,15 @@ from compensation.decision.settling import NO_STANDING, Standing
 from compensation.facts import Origin
 from compensation.feel import names
 from compensation.geometry.change_points import changes
+from compensation.simulation.account_kinds import AccountKind, AccountKinds
 from compensation.simulation.liability_curve import MOST_TURNS, Found, Turn, given_by, parts_of
-from foundation.snapshots import SnapshotStore
 
-MOST_KINDS = 200_000
 # Facts that stay as they are while an outage goes on.
 _STILL = (Origin.LINE, Origin.ACCOUNT, Origin.HISTORY, Origin.ATTRIBUTE)
 _NOTHING_BEFORE = (0, 0, None, None)
 
 FactsAt = Callable[[int, int], Mapping[str, FactValue]]
 """The facts of the lines of a group, by its place among the groups, at an instant."""
-
-
-@dataclass(frozen=True, slots=True)
-class AccountKind:
-    """Accounts that are alike: the groups of their lines by line id, what was before, and how many there are."""
-
-    lines: tuple[int, ...]
-    before: tuple[object, ...]
-    count: int
-
-
-def list_kinds(situation: Situation, store: SnapshotStore) -> tuple[AccountKind, ...] | None:
-    """The kinds of accounts of a situation, groups by their place in its `numbers`; None for too many."""
-    with store.connect() as workspace:
-        workspace.execute(f"CREATE TEMP TABLE {account_sql.NUMBERS} AS {situation.numbers}")
-        numbered = account_sql.numbered_sql(situation.population, situation.columns, account_sql.NUMBERS)
-        rows = workspace.fetch_rows(kinds_sql(numbered, situation.account_history, MOST_KINDS + 1))
-    if len(rows) > MOST_KINDS:
-        return None
-    return tuple(AccountKind(tuple(int(n) - 1 for n in lines), tuple(rest), int(count)) for lines, *rest, count in rows)
 
 
 class Accounts:
@@ -58,7 +35,7 @@ class Accounts:
     def __init__(
         self,
         situation: Situation,
-        kinds: Sequence[AccountKind],
+        kinds: AccountKinds,
         groups: Sequence[Mapping[str, object]],
         decide: PolicyFunction,
         facts_at: FactsAt,
@@ -82,11 +59,28 @@ class Accounts:
         """All of them at an instant; what it finds out it keeps, so that alike lines are decided once."""
         return AccountsAt(self, instant, by_rules=by_rules)
 
-    def key(self, group: int, instant: int) -> tuple[object, ...]:
-        """All of a group's own that any decision on it comes from: while it is equal, no account changes by it."""
-        facts, standing = self._facts_at(group, instant), replace(self._standings[group], given={})
+    def key(self, group: int, instant: int) -> Hashable:
+        """All of a group's own that any decision on it comes from: while it is equal, no account changes by it.
+
+        Groups of whom it is equal are as good as each other, but for how their lines stand.
+        """
+        facts = self._facts_at(group, instant)
+        found = self._decide.comes_from(facts)
+        if found is not None:
+            return found
+        # Nothing is known of what decided, so that no other group is like it.
+        standing = replace(self._standings[group], given={})
         bare = given_by(self._uncapped(facts, standing))
-        return (*bare, self._decide(facts, standing).caps) if self._caps_move else bare
+        return (group, *bare, self._decide(facts, standing).caps) if self._caps_move else (group, *bare)
+
+    def classes(self, key: Callable[[int], Hashable]) -> list[int]:
+        """The number of each group's class: groups of one class have the same key and lines that stand alike."""
+        numbers: dict[Hashable, int] = {}
+        columns = self._situation.standings.columns
+        return [
+            numbers.setdefault((key(place), *(values.get(name) for name in columns)), len(numbers))
+            for place, values in enumerate(self._groups)
+        ]
 
 
 class AccountsAt:
@@ -110,9 +104,14 @@ class AccountsAt:
         )
         return tuple(self._decision(group, share) for group, share in zip(kind.lines, shares, strict=True))
 
-    def cost(self, kinds: Iterable[AccountKind]) -> int:
-        """What accounts of these kinds cost together."""
-        return sum(kind.count * sum(one.cost_minor for one in self.decided(kind)) for kind in kinds)
+    def alike(self) -> list[AccountKind]:
+        """The kinds of accounts, those that are as good as each other at this instant as one."""
+        accounts = self._accounts
+        return list(accounts.kinds.alike(accounts.classes(lambda group: accounts.key(group, self._instant))))
+
+    def cost(self) -> int:
+        """What all accounts cost together."""
+        return sum(kind.count * sum(one.cost_minor for one in self.decided(kind)) for kind in self.alike())
 
     def _standing(self, group: int) -> Standing:
         return NO_STANDING if self._by_rules else self._accounts._standings[group]
@@ -211,34 +210,67 @@ def moves_of(key: Callable[[int], object], stretches: Sequence[tuple[int, int]])
 
 
 class AccountWalk:
-    """Goes through an hour with one kind of account after another; alike lines of an instant are decided once."""
+    """Goes through an hour from turn to turn, and with one kind of account after another where something climbs.
+
+    Alike lines of an instant are decided once, and so are accounts of which all lines are as good as each other.
+    """
 
     def __init__(self, accounts: Accounts, moves: Mapping[int, Moves], why: Callable[[int, int], str]) -> None:
         """`moves` are those of the groups that move, `why` says what happens to a group at an instant."""
         self._accounts = accounts
         self._moves = moves
+        self._climbing = {group for group, one in moves.items() if one.climbs}
         self._why = functools.cache(why)
         self._at = functools.cache(accounts.at)
+        self._key = functools.cache(accounts.key)
 
-    def look(self, kind: AccountKind, first: int, last: int, found: Found) -> None:
-        """Notes what turns and climbs in the hour for accounts of this kind."""
+    def look(self, first: int, last: int, found: Found) -> Iterator[None]:
+        """Notes what turns and climbs in the hour, step by step."""
+        turning: dict[int, set[int]] = {}
+        for group in self._moves.keys() - self._climbing:
+            for at in self._moves[group].turns:
+                turning.setdefault(at, set()).add(group)
+        for at in sorted(turning):
+            yield
+            self._turn(at, turning[at], found)
+        # What climbs gets another amount at every instant: nothing is as good as it.
+        classes = self._accounts.classes(lambda group: group)
+        for kind in self._accounts.kinds.alike(classes, self._climbing):
+            yield
+            self._climb(kind, first, last, found)
+
+    def _turn(self, at: int, groups: Collection[int], found: Found) -> None:
+        """What turns at an instant for accounts that have a line of these groups, and none that climbs."""
+
+        def goes(group: int) -> Hashable:
+            return self._key(group, at - 1), self._key(group, at), self._why(group, at) if group in groups else ""
+
+        for kind in self._accounts.kinds.alike(self._accounts.classes(goes), groups, self._climbing):
+            self._step(kind, at, dict.fromkeys(group for group in kind.lines if group in groups), found)
+
+    def _step(self, kind: AccountKind, at: int, turning: Iterable[int], found: Found) -> None:
+        before, now = self._at(at - 1).decided(kind), self._at(at).decided(kind)
+        changed = _changed(before, now)
+        if changed:
+            why = " and ".join(dict.fromkeys(self._why(group, at) for group in turning))
+            found.turns.append(Turn(at, why, changed * kind.count, (_cost(now) - _cost(before)) * kind.count))
+
+    def _climb(self, kind: AccountKind, first: int, last: int, found: Found) -> None:
         moving = {group: self._moves[group] for group in kind.lines if group in self._moves}
         turns = {at for one in moving.values() for at in one.turns}
-        climbs = any(one.climbs for one in moving.values())
         edges = {edge for at in turns for edge in (at - 1, at)}
-        corners = sorted({first, last, *edges, *(parts_of(first, last) if climbs else ())})
-        decided = self._at(first).decided(kind)
-        for before, at in pairwise(corners):
-            now = self._at(at).decided(kind)
-            changed = sum(given_by(one) != given_by(two) for one, two in zip(decided, now, strict=True))
-            delta = _cost(now) - _cost(decided)
-            if at in turns and before == at - 1 and changed:
-                why = " and ".join(dict.fromkeys(self._why(group, at) for group in moving if at in moving[group].turns))
-                found.turns.append(Turn(at, why, changed * kind.count, delta * kind.count))
-            elif delta:
-                start, end = _cost(decided) * kind.count, _cost(now) * kind.count
-                found.climb(before, at, start, end, changed * kind.count)
-            decided = now
+        for before, at in pairwise(sorted({first, last, *edges, *parts_of(first, last)})):
+            if at in turns and before == at - 1:
+                self._step(kind, at, [group for group in moving if at in moving[group].turns], found)
+                continue
+            one, two = self._at(before).decided(kind), self._at(at).decided(kind)
+            if _cost(one) != _cost(two):
+                start, end = _cost(one) * kind.count, _cost(two) * kind.count
+                found.climb(before, at, start, end, _changed(one, two) * kind.count)
+
+
+def _changed(before: Sequence[FastDecision], now: Sequence[FastDecision]) -> int:
+    return sum(given_by(one) != given_by(two) for one, two in zip(before, now, strict=True))
 
 
 def _cost(decisions: Sequence[FastDecision]) -> int:

@@ -20,7 +20,8 @@ from compensation.decision.settling import NO_STANDING, Standing
 from compensation.document.reading import PolicyDocument
 from compensation.facts import OF_LOST_TIME
 from compensation.geometry.change_points import Cell, changes, extended, goes_in_steps, is_open, thresholds_of
-from compensation.simulation.liability_accounts import Accounts, AccountWalk, Moves, list_kinds, moves_of
+from compensation.simulation.account_kinds import list_kinds
+from compensation.simulation.liability_accounts import Accounts, AccountWalk, Moves, moves_of
 from compensation.simulation.liability_curve import MOST_TURNS, Climb, Curve, Found, Turn, gathered, given_by, parts_of
 from foundation import clock
 from foundation.snapshots import SnapshotStore
@@ -141,25 +142,29 @@ class Clock:
         """What restoration at an instant from `start` on costs.
 
         Every group is decided anew. Accounts are not where the curve has what they come to: that is as exact, but where
-        it climbs.
+        it climbs. Where too many different accounts climb, the curve says it as far as it goes.
         """
-        if self._accounts is None or at > self.until or self._climbs_at(at):
+        if self._accounts is None:
             return self._decided_cost(at)
-        return self.curve().cost_at(at)
+        if at <= self.until and not self._climbs_at(at):
+            return self.curve().cost_at(at)
+        if len(self._accounts.at(at).alike()) > _MOST_TOLD:
+            return self.curve().cost_at(min(at, self.until))
+        return self._decided_cost(at)
 
     def _climbs_at(self, at: int) -> bool:
         return any(start < at < end for start, end in self._found.climbs)
 
     def _decided_cost(self, at: int) -> int:
         if self._accounts is not None:
-            return self._accounts.at(at).cost(self._accounts.kinds)
+            return self._accounts.at(at).cost()
         measuring = Measuring(self.document, self._on)
         return sum(group.lines * self._decision(group, at, measuring).cost_minor for group in self._groups)
 
     def owed_at(self, at: int) -> int:
         """As `cost_at`, by the rules alone: as if nobody were held out and nothing had been given before."""
         if self._accounts is not None:
-            return self._accounts.at(at, by_rules=True).cost(self._accounts.kinds)
+            return self._accounts.at(at, by_rules=True).cost()
         measuring = Measuring(self.document, self._on)
         bare = [replace(group, standing=NO_STANDING) for group in self._groups]
         return sum(group.lines * self._decision(group, at, measuring).cost_minor for group in bare)
@@ -168,9 +173,9 @@ class Clock:
     def is_settled(self) -> bool:
         """Whether any line is held out or was given something before, so that both figures may differ.
 
-        Not where there are too many kinds of accounts to decide them twice for a page.
+        Not where there are too many different accounts to decide them twice for a page.
         """
-        if self._accounts is not None and len(self._accounts.kinds) > _MOST_TOLD:
+        if self._accounts is not None and len(self._accounts.at(self.start).alike()) > _MOST_TOLD:
             return False
         return any(group.standing is not NO_STANDING for group in self._groups)
 
@@ -271,10 +276,7 @@ class Clock:
             for alike in self._alike(groups):
                 yield from self._note_moves(alike, first, last, measuring, moves)
         walk = AccountWalk(self._accounts, moves, lambda group, at: self._why(self._groups[group], at, measuring))
-        for kind in self._accounts.kinds:
-            if not moves.keys().isdisjoint(kind.lines):
-                yield
-                walk.look(kind, first, last, found)
+        yield from walk.look(first, last, found)
 
     def _note_moves(
         self, alike: Sequence[_Group], first: int, last: int, measuring: Measuring, moves: dict[int, Moves]

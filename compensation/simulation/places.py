@@ -41,11 +41,12 @@ def get_place(session: Session, run_id: int) -> tuple[ImpactRun, Incident]:
 
 
 def list_places(session: Session, *, limit: int = 200) -> list[Place]:
-    """The run that holds of each incident that was measured, newest incident first."""
+    """The run that holds of each incident that was measured, newest incident first; work that is ahead comes last."""
     stands = Incident.status.not_in((IncidentStatus.DISMISSED, IncidentStatus.MERGED))
     measured = select(ImpactRun.incident_id)
     wanted = select(Incident).where(stands, Incident.id.in_(measured))
-    incidents = session.scalars(wanted.order_by(Incident.started_at.desc(), Incident.id.desc()).limit(limit)).all()
+    order = (Incident.status == IncidentStatus.ANNOUNCED, Incident.started_at.desc(), Incident.id.desc())
+    incidents = session.scalars(wanted.order_by(*order).limit(limit)).all()
     runs = holding_runs(session, [incident.id for incident in incidents])
     return [
         Place(
@@ -55,7 +56,7 @@ def list_places(session: Session, *, limit: int = 200) -> list[Place]:
             started_at=incident.started_at,
             number=run.number,
             lines=int(run.counts.get("lines", 0)),
-            is_open=incident.restored_at is None and incident.closed_at is None,
+            is_open=incident.status == IncidentStatus.OPENED,
         )
         for incident in incidents
         if (run := runs.get(incident.id)) is not None

@@ -139,7 +139,7 @@ class Trial:
         outage_on = self.situation.incident.outage_date
         if self.on == outage_on:
             return []
-        return [f"{self.document.name} was not in force on {outage_on}: tried with its values of {self.on}"]
+        return [f"policy {self.document.name} was not in force on {outage_on}: tried with its values of {self.on}"]
 
 
 class Tried:

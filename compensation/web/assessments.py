@@ -42,6 +42,8 @@ from foundation.web import (
 )
 
 assessments = Blueprint("assessments", __name__, url_prefix="/assessments", template_folder="templates")
+# Of more credits the books are proved when somebody asks: all rows of credits and ledger are read for it.
+_PROVED_AT_ONCE = 20_000
 _ONE = "/<ref>"
 _CSV = (
     *("assessment", "state", "incident", "title", "policy", "cases", "lines", "entitled", "cost_minor", "currency"),
@@ -97,6 +99,7 @@ def detail(ref: str) -> str | Response:
             return download_cases(session, view)
         assessment = view.assessment
         released = assessment.state is AssessmentState.RELEASED
+        proves = released and ("books" in request.args or assessment.totals["credits"] <= _PROVED_AT_ONCE)
         return render_template(
             "compensation/assessment.html",
             view=view,
@@ -105,7 +108,8 @@ def detail(ref: str) -> str | Response:
             cases=show_cases(session, view),
             steps=_steps(session, view),
             samples=show_texts(session, view),
-            books=show_books(books_of(session, ref)) if released else None,
+            books=show_books(books_of(session, ref)) if proves else None,
+            books_wait=released and not proves,
         )
 
 

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from flask import Blueprint, Response, render_template, request
 from markupsafe import Markup
 
-from compensation.simulation.liability import LONGEST_HOURS, Liability, PolicyClock, find_liability
+from compensation.simulation.liability import LONGEST_HOURS, Liability, PolicyClock, StillMakingError, find_liability
 from compensation.simulation.liability_curve import Cliff
 from compensation.web.words import money_text
 from foundation import clock
@@ -20,6 +20,7 @@ from foundation.money import Money
 from foundation.web import csv_response, figure, has_permission, permission, reading, store, wants_csv
 from foundation.web.figures import BLUE
 from outage.incidents.incidents import get_incident
+from outage.lifecycle import IncidentStatus
 
 liability_pages = Blueprint("liability", __name__, url_prefix="/incidents", template_folder="templates")
 HOURS = 24
@@ -62,7 +63,7 @@ class ShownPart:
 def show(ref: str) -> str | Response:
     """What restoration costs now and later, and the next cliffs."""
     with reading() as session:
-        found = find_liability(session, store(), ref, hours=_hours(), seconds=_SECONDS)
+        found = find_liability(session, store(), ref, hours=_hours(), seconds=_SECONDS, waits=False)
     if wants_csv():
         return _download(found)
     parts = [_shown(found, part, _title(part)) for part in found.policies]
@@ -90,7 +91,7 @@ def liability_panel(incident_ref: str) -> Markup:
         return Markup("")
     with reading() as session:
         incident = get_incident(session, incident_ref)
-    if incident.restored_at is not None or incident.closed_at is not None or incident.planned:
+    if incident.status != IncidentStatus.OPENED or incident.planned:
         return Markup("")
     page = render_template("compensation/liability_card.html", **_panel(incident_ref))
     return Markup(page)  # noqa: S704 - a template of ours, its values escaped
@@ -99,9 +100,9 @@ def liability_panel(incident_ref: str) -> Markup:
 def _panel(ref: str) -> dict[str, Any]:
     try:
         with reading() as session:
-            found = find_liability(session, store(), ref, hours=HOURS, seconds=_SECONDS)
+            found = find_liability(session, store(), ref, hours=HOURS, seconds=_SECONDS, waits=False)
     except (NotFoundError, RefusedError) as error:
-        return {"ref": ref, "found": None, "why": error.what, "parts": []}
+        return {"ref": ref, "found": None, "why": error.what, "soon": isinstance(error, StillMakingError), "parts": []}
     shown = [found.total] if found.total is not None else list(found.policies)
     titles = ["All policies together"] if len(found.policies) > 1 and found.total is not None else None
     parts = [_shown(found, part, titles[0] if titles else _title(part), most=_PANEL_CLIFFS) for part in shown]

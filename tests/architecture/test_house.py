@@ -27,12 +27,15 @@ TOP_LEVEL = {
 }
 # A third party is named in its adapter only, so that it can be replaced there.
 ADAPTERS = {
-    "twilio": ("notify/channels/twilio.py", "notify/web/twilio_hooks.py"),
-    "requests": ("notify/channels/twilio.py", "notify/accounts/tmf654.py"),
+    "twilio": ("notify/channels/twilio", "notify/web/twilio_hooks.py"),
+    "requests": ("notify/channels/twilio_transport.py", "notify/accounts/tmf654.py"),
     "smpplib": ("notify/channels/smpp_bind.py",),
     "procrastinate": ("notify/scale.py",),
     "duckdb": ("foundation/snapshots.py",),
-    "numpy": tuple(f"outage/runs/{room}.py" for room in ("flat", "found", "kept", "seen", "shapes", "stays")),
+    "numpy": (
+        *(f"outage/runs/{room}.py" for room in ("flat", "found", "kept", "seen", "shapes", "stays")),
+        "compensation/simulation/account_kinds.py",
+    ),
     "apscheduler": ("foundation/schedule.py",),
     "argon2": ("foundation/access.py",),
     "alembic": ("foundation/migrate.py", "migrations/"),

@@ -12,7 +12,7 @@ from compensation.models import PolicyVersion
 from compensation.offer_models import CareCredit
 from compensation.policies import load_document
 from compensation.simulation.credited_before import find_credited_before
-from compensation.simulation.liability import find_liability
+from compensation.simulation.liability import StillMakingError, find_liability
 from compensation.simulation.liability_clock import Clock
 from compensation.simulation.whatif import simulate
 from foundation import clock
@@ -98,15 +98,8 @@ def give_by_hand(world: OpenWorld) -> None:
         session.add(CareCredit(ref="C-1", amount_minor=400, **who, **common))
 
 
-@pytest.mark.parametrize(
-    ("name", "before"), [("capped", False), ("shared", True), ("climbing", True)], ids=["capped", "shared", "climbing"]
-)
-def test_the_clock_says_what_would_be_released(database, store, name: str, before: bool) -> None:
-    world = make_open_world(database, store)
-    one_household(world)
-    if before:
-        give_by_hand(world)
-    version = adopt(world, POLICIES[name])
+def check_clock(world: OpenWorld, name: str, version: int, *, before: bool) -> None:
+    """The clock of a policy is held against assessments that are made at two later instants."""
     carried = clock_of(world, version)
     assert carried.notes == ()
     assert carried.carry_on(clock.to_unix(AS_OF) + HOURS * 3600, lambda: True)
@@ -120,6 +113,17 @@ def test_the_clock_says_what_would_be_released(database, store, name: str, befor
         assert abs(curve.cost_at(clock.to_unix(at)) - release) <= (9 if name == "climbing" else 0)
     assert release > 0
     assert carried.is_settled is before
+
+
+def test_the_clock_says_what_would_be_released(database, store) -> None:
+    world = make_open_world(database, store)
+    one_household(world)
+    versions = {name: adopt(world, text) for name, text in POLICIES.items()}
+    check_clock(world, "capped", versions["capped"], before=False)
+    give_by_hand(world)
+    # What was given changes no run: those of the instants are found again.
+    for name in ("shared", "climbing"):
+        check_clock(world, name, versions[name], before=True)
 
 
 def test_a_cliff_of_an_account_names_its_lines_and_what_they_come_to_together(sqlite_database, store) -> None:
@@ -153,7 +157,24 @@ def test_an_hour_that_was_begun_is_gone_on_with(sqlite_database, store) -> None:
 def test_too_many_different_accounts_are_said_to_be_counted_line_by_line(sqlite_database, store, monkeypatch) -> None:
     world = make_open_world(sqlite_database, store)
     version = adopt(world, CAPPED)
-    monkeypatch.setattr("compensation.simulation.liability_accounts.MOST_KINDS", 1)
+    monkeypatch.setattr("compensation.simulation.account_kinds.MOST_KINDS", 1)
     carried = clock_of(world, version)
     assert "too many different accounts" in carried.notes[0]
     assert carried.cost_at(clock.to_unix(AS_OF)) == 0
+
+
+def test_a_page_does_not_wait_for_a_clock_that_takes_long_to_make_and_gets_it_later(
+    sqlite_database, store, monkeypatch
+) -> None:
+    world = make_open_world(sqlite_database, store)
+    one_household(world)
+    adopt(world, SHARED)
+    world.measure()
+    monkeypatch.setattr("compensation.simulation.liability._WAITED_FOR", 0)
+    with world.database.reading() as session:
+        with pytest.raises(StillMakingError, match="being worked out"):
+            find_liability(session, world.store, world.incident, at=AS_OF, hours=1, seconds=0, waits=False)
+        waited = find_liability(session, world.store, world.incident, at=AS_OF, hours=1, seconds=60)
+        at_once = find_liability(session, world.store, world.incident, at=AS_OF, hours=1, seconds=0, waits=False)
+    assert waited.is_complete
+    assert [part.points for part in at_once.policies] == [part.points for part in waited.policies]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 
 import pytest
 
@@ -183,7 +184,7 @@ def test_the_texts_are_shown_as_the_delivery_will_write_them(small_world):
     assert "parts in GSM 7-bit" in preview
 
 
-def test_an_assessment_goes_from_proposal_to_books_through_two_persons(world):
+def test_an_assessment_goes_from_proposal_to_books_through_two_persons(world, monkeypatch):
     ref = world.propose()
     address = f"/assessments/{ref}"
     marketing, approver = world.client("marketing"), world.client("approver")
@@ -203,6 +204,10 @@ def test_an_assessment_goes_from_proposal_to_books_through_two_persons(world):
     page = approver.get(address).text
     assert "agree" in page
     assert "less than decided" not in page
+    # The package's own name for it is the blueprint.
+    monkeypatch.setattr(sys.modules["compensation.web.assessments"], "_PROVED_AT_ONCE", 11)
+    assert "every one of 12 credits is read" in approver.get(address).text
+    assert "In the account book" in approver.get(f"{address}?books=1").text
     with world.database.reading() as session:
         actions = [entry.action for entry in session.query(AuditEntry).filter_by(subject=ref)]
     decided = ["assessed", "assessment submitted", "assessment approved"]
