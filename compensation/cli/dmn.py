@@ -75,7 +75,7 @@ def run(model: Path, decision: str, given: str) -> None:
 
 @dmn.command("import")
 @click.argument("model", type=_FILE)
-@click.option("--basis", type=click.Choice([*Basis]), help="Why it is owed.")
+@click.option("--basis", type=click.Choice([one.value for one in Basis]), help="Why it is owed.")
 @click.option("--currency", help="ISO 4217 code.")
 @click.option("--zone", help="Time zone, such as Europe/London.")
 @click.option("--from", "since", metavar="DATE", help="First day in force.")

@@ -15,9 +15,9 @@ from compensation.cli.dmn import dmn
 from compensation.cli.history import history
 from compensation.cli.library import commands as library
 from compensation.cli.whatif import whatif
+from compensation.confirmations import record_confirmations
 from compensation.decision.worked_cases import run_tests
 from compensation.document.reading import load_policy
-from compensation.ledger import record_confirmations
 from compensation.models import AssessmentState, PolicyVersion
 from compensation.over_credits import count_over_lines, list_over_lines
 from compensation.simulation.history_tests import try_on_history

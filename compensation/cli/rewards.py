@@ -30,7 +30,9 @@ def offer() -> None:
 
 
 @offer.command("list")
-@click.option("--state", type=click.Choice([*OfferState]), default=OfferState.OPEN, show_default=True)
+@click.option(
+    "--state", type=click.Choice([one.value for one in OfferState]), default=OfferState.OPEN.value, show_default=True
+)
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 @click.pass_obj
 def list_open(app: App, state: str, limit: int) -> None:

@@ -22,7 +22,9 @@ from compensation.web.policy_view import in_force_text
 from foundation import clock
 from foundation.errors import InputError
 from foundation.web import Form, has_permission, permission, reading, start_errand
+from foundation.web.formats import plain_instant
 from outage.incidents.incidents import get_incident
+from outage.lifecycle import IncidentStatus
 from outage.models import ImpactRun, Incident
 
 assess_pages = Blueprint("assess", __name__, url_prefix="/assessments", template_folder="templates")
@@ -70,13 +72,15 @@ def _assess(form: AssessForm) -> Response:
 
 
 def incident_panel(incident_ref: str) -> Markup:
-    """The assessments of an incident and the button to make one; empty for those who may not see assessments."""
+    """The assessments of an incident and the button to make one; empty where none can be, or may be seen."""
     if not has_permission("assessments.read"):
         return Markup("")
     with reading() as session:
         rows = list_assessments(session, AssessmentFilter(incident_ref=incident_ref))
         incident = get_incident(session, incident_ref)
         measured = bool(_list_runs(session, incident))
+    if not rows and incident.status in (IncidentStatus.DISMISSED, IncidentStatus.MERGED):
+        return Markup("")
     page = render_template("compensation/incident_panel.html", rows=rows, incident_ref=incident_ref, measured=measured)
     return Markup(page)  # noqa: S704 - a template of ours, its values escaped
 
@@ -103,7 +107,7 @@ def _list_choices(session: Session, incident: Incident) -> list[Choice]:
 
 def _run_label(run: ImpactRun) -> str:
     lines = int(run.counts.get("lines", 0))
-    return f"Run {run.number}: {lines:,} lines, as of {run.as_of:%Y-%m-%d %H:%M} UTC"
+    return f"Run {run.number}: {lines:,} lines, as of {plain_instant(run.as_of)}"
 
 
 def _version_label(choice: Choice) -> str:

@@ -218,3 +218,13 @@ def test_models_that_import_ever_more_models_end() -> None:
     ]
     with pytest.raises(ModelError, match="more than 50 models are imported"):
         read_model(chain[0], others=[*chain[1:], document("m9")])
+
+
+def test_a_model_is_imported_by_the_command_as_its_help_says_it(tmp_path) -> None:
+    path = tmp_path / "model.dmn"
+    path.write_text(
+        document("m", '<decision id="d" name="Two"><literalExpression><text>2</text></literalExpression></decision>')
+    )
+    asked = ["import", str(path), "--basis", "goodwill", "--currency", "GBP", "--zone", "Europe/London"]
+    found = CliRunner().invoke(dmn, [*asked, "--from", "2026-01-01"])
+    assert (found.exit_code, "basis: goodwill" in found.output) == (0, True), found.output

@@ -95,7 +95,7 @@ class DecisionCard {
     this.boxes = [this.name, this.meaning];
     const body = fields.table ? this.tableBody(fields) : this.expressionBody();
     this.element = h("section", { class: "decision-card", id: "entry-decisions-" + index, "aria-label": "Decision " + (index + 1) },
-      h("div", { class: "decision-head" }, h("span", { class: "decision-number", "aria-hidden": "true" }, String(index + 1)), this.boxes.map((one) => one.element), this.buttons()), body);
+      h("div", { class: "decision-head" }, h("h3", { class: "decision-number" }, h("span", { class: "visually-hidden" }, "Decision "), String(index + 1)), this.boxes.map((one) => one.element), this.buttons()), body);
   }
 
   tableBody(fields) {
