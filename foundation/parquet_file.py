@@ -36,6 +36,8 @@ class ParquetFile:
             compression="zstd",
             use_dictionary=[leaf for field in schema for leaf, _ in _leaves(field) if leaf not in plain],
             column_encoding={leaf: "DELTA_BINARY_PACKED" for leaf, kind in plain.items() if pa.types.is_integer(kind)},
+            # Row groups are told apart by their ids; the bounds of texts take a fifth of the work and serve nobody.
+            write_statistics=[field.name for field in schema if pa.types.is_integer(field.type)],
         )
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="parquet")
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from foundation.db import one_of
 from foundation.errors import NotFoundError
+from foundation.logging import mask_msisdn
 from outage.incidents.incidents import get_incident
 from outage.lifecycle import Degree, IncidentStatus
 from outage.models import Alarm, ImpactRun, Incident, NetworkElement, Outage, Subscriber, TimelineEntry
@@ -120,3 +122,10 @@ def find_subscriber(session: Session, msisdn: str) -> Subscriber | None:
     """The line of that number, or None; raises InputError when it is no E.164 number."""
     number = check_msisdn(msisdn.strip())
     return session.scalars(select(Subscriber).where(Subscriber.msisdn == number)).one_or_none()
+
+
+def numbers_of(session: Session, line_ids: Collection[int], *, in_clear: bool) -> dict[int, str]:
+    """The numbers of lines by their ids, of those that are in the base; masked unless `in_clear`."""
+    lines = Subscriber.__table__.c
+    rows = session.execute(select(lines.id, lines.msisdn).where(one_of(session, lines.id, line_ids)))
+    return {key: msisdn if in_clear else mask_msisdn(msisdn) for key, msisdn in rows}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -54,11 +54,11 @@ def list_runs(app: App, ref: str, as_json: bool) -> None:
 @click.argument("ref", metavar="INCIDENT")
 @click.argument("before", type=click.IntRange(1))
 @click.argument("after", type=click.IntRange(1))
-@click.option("--sample", type=click.IntRange(0, 10_000), default=20, show_default=True, help="Line ids per change.")
+@click.option("--sample", type=click.IntRange(0, 10_000), default=20, show_default=True, help="Numbers per change.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.pass_obj
 def compare(app: App, ref: str, before: int, after: int, sample: int, as_json: bool) -> None:
-    """Say what run AFTER of an INCIDENT says that run BEFORE does not.
+    """Say what run AFTER of an INCIDENT says that run BEFORE does not, with the masked numbers of some lines.
 
     \b
     outage runs compare INC-2026-00001 1 2
@@ -67,10 +67,11 @@ def compare(app: App, ref: str, before: int, after: int, sample: int, as_json: b
         key = get_incident(session, ref).id
         first, second = (queries.get_run(session, key, number) for number in (before, after))
     found = comparison.compare_runs(app.store, first, second, sample=sample)
+    numbers = _masked(app, found)
     if as_json:
-        app.print_json(asdict(found))
+        app.print_json(found.told(numbers))
     else:
-        print_comparison(found)
+        print_comparison(found, numbers)
 
 
 @runs.command("check")
@@ -107,11 +108,17 @@ def print_change(app: App, run: ImpactRun) -> None:
     with app.database.reading() as session:
         found = comparison.describe_change(app.store, session, run)
     if found is not None:
-        print_comparison(found)
+        print_comparison(found, _masked(app, found))
 
 
-def print_comparison(found: comparison.RunComparison) -> None:
-    """A comparison, one kind of change per line."""
+def _masked(app: App, found: comparison.RunComparison) -> dict[int, str]:
+    """The numbers of the lines that a comparison names; the console shows them whole to those who may see them."""
+    with app.database.reading() as session:
+        return queries.numbers_of(session, found.sampled, in_clear=False)
+
+
+def print_comparison(found: comparison.RunComparison, numbers: Mapping[int, str]) -> None:
+    """A comparison, one kind of change per line; lines by these numbers."""
     title = f"run {found.before} to run {found.after}: {found.lines_before:,} lines to {found.lines_after:,}"
     click.echo(f"{title}, nothing changed" if found.is_same else title)
     if found.is_same:
@@ -121,16 +128,16 @@ def print_comparison(found: comparison.RunComparison) -> None:
         for kind in ("added", "removed", "longer", "shorter", "moved"):
             change: comparison.Change = getattr(changes, kind)
             if change.lines:
-                click.echo(f"    {kind:<12}{change.lines:>14,} lines {change.seconds:>+26,} s{_ids(change)}")
+                click.echo(f"    {kind:<12}{change.lines:>14,} lines {change.seconds:>+26,} s{_some(change, numbers)}")
     for kind in ("evidence", "facts"):
         change = getattr(found, kind)
         if change.lines:
-            click.echo(f"  other {kind:<8}{change.lines:>14,} lines{_ids(change)}")
+            click.echo(f"  other {kind:<8}{change.lines:>14,} lines{_some(change, numbers)}")
 
 
-def _ids(change: comparison.Change) -> str:
-    more = ", ..." if len(change.sample) < change.lines else ""
-    return f"  (line {', '.join(map(str, change.sample[:3]))}{', ...' if len(change.sample) > 3 else more})"
+def _some(change: comparison.Change, numbers: Mapping[int, str]) -> str:
+    named = [comparison.name_of(line, numbers) for line in change.sample[:3]]
+    return f"  ({', '.join(named)}{', ...' if len(named) < change.lines else ''})"
 
 
 @incident.command("scale")

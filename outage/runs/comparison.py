@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -79,6 +79,36 @@ class RunComparison:
     def is_same(self) -> bool:
         """Whether nothing about any line changed."""
         return not (self.changes.lines or self.evidence.lines or self.facts.lines)
+
+    @property
+    def sampled(self) -> set[int]:
+        """The ids of all lines that some change names."""
+        told = [getattr(one, kind) for one in (self.changes, *self.services.values()) for kind in _KINDS]
+        return {line for change in (*told, self.evidence, self.facts) for line in change.sample}
+
+    def told(self, numbers: Mapping[int, str]) -> dict[str, Any]:
+        """All of it for a JSON document, lines by these numbers; those without one by their id."""
+        return {
+            **{name: getattr(self, name) for name in ("before", "after", "lines_before", "lines_after")},
+            "changes": _told_changes(self.changes, numbers),
+            "services": {name: _told_changes(one, numbers) for name, one in self.services.items()},
+            "evidence": _told(self.evidence, numbers),
+            "facts": _told(self.facts, numbers),
+        }
+
+
+def name_of(line_id: int, numbers: Mapping[int, str]) -> str:
+    """How a line of a run is called: by its number, or by its id once it has left the base."""
+    return numbers.get(line_id, f"line {line_id}")
+
+
+def _told(change: Change, numbers: Mapping[int, str]) -> dict[str, Any]:
+    return {**asdict(change), "sample": [name_of(line, numbers) for line in change.sample]}
+
+
+def _told_changes(changes: Changes, numbers: Mapping[int, str]) -> dict[str, Any]:
+    kinds = {kind: _told(getattr(changes, kind), numbers) for kind in _KINDS}
+    return {**kinds, "unchanged": changes.unchanged}
 
 
 def compare_runs(store: SnapshotStore, before: ImpactRun, after: ImpactRun, *, sample: int = 20) -> RunComparison:

@@ -19,12 +19,12 @@ def deductions_of(session: Session, incident: Incident, *, until: datetime) -> t
     """The runs of others that hold whose time is taken from this incident's, planned work first, then by reference.
 
     Those are planned work up to its announced end, and every incident before this one, by its start and then by its
-    id, opened, restored or closed alike. Dismissed and merged incidents count for nothing. Nothing is taken from
-    planned work, which is measured for what it would hit, nor from or by a billing incident, which takes no minute of
-    service. `until`: up to where this incident is measured; who began later cannot have taken from it.
-    What was never measured cannot be taken away: measure what `planned_alongside` names before.
+    id, opened, restored or closed alike. Dismissed and merged incidents count for nothing. From planned work only
+    planned work before it takes, for an incident leaves its minutes to it; nothing is taken from or by a billing
+    incident, which takes no minute of service. `until`: up to where this incident is measured; who began later cannot
+    have taken from it. What was never measured cannot be taken away: measure what `planned_alongside` names before.
     """
-    if incident.planned or incident.kind == IncidentKind.BILLING:
+    if incident.kind == IncidentKind.BILLING:
         return ()
     found = [
         deduction
@@ -35,8 +35,8 @@ def deductions_of(session: Session, incident: Incident, *, until: datetime) -> t
 
 
 def planned_alongside(session: Session, incident: Incident, *, until: datetime) -> list[Incident]:
-    """Planned work within the time of an unplanned incident, in the order of its start."""
-    if incident.planned or incident.kind == IncidentKind.BILLING:
+    """Planned work within the time of an incident, by its start; for planned work only what began before it."""
+    if incident.kind == IncidentKind.BILLING:
         return []
     statement = select(Incident).where(
         Incident.planned,
@@ -44,7 +44,8 @@ def planned_alongside(session: Session, incident: Incident, *, until: datetime) 
         or_(Incident.announced_end_at.is_(None), Incident.announced_end_at > incident.started_at),
         or_(Incident.restored_at.is_(None), Incident.restored_at > incident.started_at),
     )
-    return list(session.scalars(statement.order_by(Incident.started_at, Incident.id)))
+    found = session.scalars(statement.order_by(Incident.started_at, Incident.id))
+    return [work for work in found if not incident.planned or _place(work) < _place(incident)]
 
 
 def deductions_changed(session: Session, run: ImpactRun) -> bool:
@@ -79,16 +80,23 @@ def _alongside(incident: Incident, until: datetime) -> tuple[ColumnElement[bool]
 
 
 def _deductions(incident: Incident, other: Incident, run: ImpactRun) -> Iterator[Deduction]:
-    place = incident.started_at, incident.id
+    place, end = _place(incident), other.announced_end_at
+    if incident.planned:
+        if other.planned and _place(other) < place:
+            yield _deduction(other, run, PLANNED, to_at=end)
+        return
     if not other.planned:
-        if (other.started_at, other.id) < place:
+        if _place(other) < place:
             yield _deduction(other, run, INCIDENT)
         return
-    end = other.announced_end_at
     yield _deduction(other, run, PLANNED, to_at=end)
     # After its announced end the work is an incident like any other, in its turn.
     if end is not None and run.as_of > end and (end, other.id) < place:
         yield _deduction(other, run, INCIDENT, from_at=end)
+
+
+def _place(incident: Incident) -> tuple[datetime, int]:
+    return incident.started_at, incident.id
 
 
 def _deduction(

@@ -62,8 +62,8 @@ def united(spans: Spans) -> Spans:
         return spans
     base = spans.started_at.min()
     width = spans.ended_at.max() - base + 1
-    starts = spans.groups * width + (spans.started_at - base)
-    ends = spans.groups * width + (spans.ended_at - base)
+    group_starts = spans.groups * width - base
+    starts, ends = group_starts + spans.started_at, group_starts + spans.ended_at
     if not in_order(starts):
         order = np.argsort(starts, kind="stable")
         starts, ends = starts[order], ends[order]

@@ -63,7 +63,8 @@ def found_of(losses: Losses, bundles: Mapping[int, Sequence[str]], evidence: str
     groups = (np.cumsum(fresh) - 1) * width + losses.bundles
     spans = united(Spans(groups, losses.started_at, losses.ended_at))
     spans_from = spans.first_rows()
-    line_of, bundle_of = np.divmod(spans.groups[spans_from], width)
+    line_of = spans.groups[spans_from] // width
+    bundle_of = spans.groups[spans_from] - line_of * width
     names = pattern_names(spans, bundle_of, line_of, bundles)
     groups_from = np.flatnonzero(begins(line_of))
     last_spans = np.append(spans_from[1:], len(spans)) - 1

@@ -75,12 +75,28 @@ def measure_impact(
         incident = get_incident(session, incident_ref)
         _check_as_of(incident, instant)
         alongside = [one.ref for one in planned_alongside(session, incident, until=instant)]
-    for ref in alongside:
-        _measure_planned(database, store, ref, actor, instant, hold_hours, home_area_share)
     base = ensure_mirror(database, store, progress=progress)
+    # Work before the time of this incident takes from work within it, but not from the incident: it can wait.
+    for ref in alongside:
+        _measure(database, store, ref, base, actor, instant, hold_hours, home_area_share)
+    return _measure(database, store, incident_ref, base, actor, instant, hold_hours, home_area_share)
+
+
+def _measure(
+    database: Database,
+    store: SnapshotStore,
+    ref: str,
+    base: str,
+    actor: str,
+    as_of: datetime,
+    hold_hours: int,
+    share: Fraction,
+) -> MeasuredImpact:
+    """One incident as it stands: planned work takes its minutes as it is, not as it was announced first."""
     with database.reading() as session:
-        incident = get_incident(session, incident_ref)
-        gathered = gather(session, incident, base, instant, hold_hours=hold_hours, home_area_share=home_area_share)
+        incident = get_incident(session, ref)
+        instant = max(as_of, incident.started_at)
+        gathered = gather(session, incident, base, instant, hold_hours=hold_hours, home_area_share=share)
         known = _find_run(session, incident.id, gathered)
         holds = known is not None and holding_run(session, incident.id) is known
     if known is not None:
@@ -94,16 +110,6 @@ def measure_impact(
 def _let_hold_again(database: Database, known: ImpactRun, actor: str) -> ImpactRun:
     with database.transaction() as session:
         return let_hold(session, known.id, actor=actor)
-
-
-def _measure_planned(
-    database: Database, store: SnapshotStore, ref: str, actor: str, as_of: datetime, hold_hours: int, share: Fraction
-) -> None:
-    """Planned work takes its minutes from an incident as it stands, not as it was announced first."""
-    with database.reading() as session:
-        began_at = get_incident(session, ref).started_at
-    instant = max(as_of, began_at)
-    measure_impact(database, store, ref, actor=actor, as_of=instant, hold_hours=hold_hours, home_area_share=share)
 
 
 def _check_hold(hold_hours: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
@@ -15,6 +16,14 @@ from outage.runs.stays import Rows
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 
 _Bounds = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """A row group's columns, and whether its rows stand in the order of lines and are all within the extent."""
+
+    columns: list[Integers]
+    is_plain: bool
 
 
 class Presence:
@@ -32,7 +41,7 @@ class Presence:
         self._columns = ["line_id", "element_id", *times]
         self._extent = extent
         self._most_kept = most_kept
-        self._kept: dict[int, list[Integers]] = {}
+        self._kept: dict[int, _Group] = {}
         self._files = [(path, pq.read_metadata(path)) for path in map(store.path, parts)]
         groups = [one for number, (_, metadata) in enumerate(self._files) for one in self._groups(number, metadata)]
         self._places = [place for place, *_ in groups]
@@ -46,24 +55,25 @@ class Presence:
         kept, self._kept = self._kept, {}
         found = [[np.zeros(0, np.int64) for _ in self._columns]]
         room = self._most_kept
-        for group, columns in self._read(wanted, kept):
-            lines = columns[0]
-            found.append(self._between(columns, over, up_to, in_time=self._in_time[group]))
-            if self._highest[group] > up_to and len(lines) <= room:
-                self._kept[group] = columns
-                room -= len(lines)
+        for number, group in self._read(wanted, kept):
+            rows = len(group.columns[0])
+            found.append(self._between(group, over, up_to))
+            if self._highest[number] > up_to and rows <= room:
+                self._kept[number] = group
+                room -= rows
         return Rows(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
-    def _between(self, columns: list[Integers], over: int, up_to: int, *, in_time: bool) -> list[Integers]:
-        """The rows of these lines; `in_time`: whether all rows are known to overlap the extent."""
+    def _between(self, group: _Group, over: int, up_to: int) -> list[Integers]:
+        """The rows of these lines."""
+        columns = group.columns
         lines, starts, ends = columns[0], columns[2], columns[-1]
-        if in_time and in_order(lines):
+        if group.is_plain:
             first, last = np.searchsorted(lines, [over, up_to], side="right")
             return [column[first:last] for column in columns]
         mine = (lines > over) & (lines <= up_to) & (ends >= self._extent[0]) & (starts <= self._extent[1])
         return [column[mine] for column in columns]
 
-    def _read(self, wanted: Iterable[int], kept: dict[int, list[Integers]]) -> Iterator[tuple[int, list[Integers]]]:
+    def _read(self, wanted: Iterable[int], kept: dict[int, _Group]) -> Iterator[tuple[int, _Group]]:
         for number, groups in groupby(wanted, key=lambda group: self._places[group][0]):
             path, metadata = self._files[number]
             groups_here = list(groups)
@@ -72,7 +82,7 @@ class Presence:
                 continue
             with pq.ParquetFile(path, metadata=metadata) as file:
                 for group in groups_here:
-                    yield group, kept[group] if group in kept else self._decoded(file, self._places[group][1])
+                    yield group, kept[group] if group in kept else self._decoded(file, group)
 
     def _groups(self, file: int, metadata: pq.FileMetaData) -> Iterator[tuple[tuple[int, int], _Bounds, _Bounds]]:
         """The row groups of a file: which file and which group, and the bounds of its lines and of its starts.
@@ -85,9 +95,10 @@ class Presence:
             group = metadata.row_group(number)
             yield (file, number), _bounds(group.column(lines)), _bounds(group.column(starts))
 
-    def _decoded(self, file: pq.ParquetFile, group: int) -> list[Integers]:
-        table = file.read_row_group(group, columns=self._columns, use_threads=False)
-        return [table.column(name).to_numpy() for name in self._columns]
+    def _decoded(self, file: pq.ParquetFile, group: int) -> _Group:
+        table = file.read_row_group(self._places[group][1], columns=self._columns, use_threads=False)
+        columns = [table.column(name).to_numpy() for name in self._columns]
+        return _Group(columns, self._in_time[group] and in_order(columns[0]))
 
 
 def _bounds(column: pq.ColumnChunkMetaData) -> _Bounds:

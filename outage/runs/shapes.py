@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outage.intervals import IntervalSet, pattern_key
-from outage.runs.flat import Integers, Spans, Words, begins, run_lengths, spread, united
+from outage.runs.flat import Flags, Integers, Spans, Words, begins, run_lengths, united
 from outage.runs.patterns import SHAPES, shape_rows
 
 SCHEMA = SHAPES.set(0, pa.field("pattern", pa.uuid()))
@@ -37,11 +37,12 @@ class Sets:
         joined = (np.concatenate([getattr(self, name), getattr(other, name)]) for name in columns)
         return Sets(self.services + other.services, numbers, *joined)
 
-    def taken(self, places: Integers) -> Sets:
-        """Some of the sets, in the order that they are named."""
-        lengths = self.lengths[places]
-        at = spread((np.cumsum(self.lengths) - self.lengths)[places], lengths)
-        return Sets(self.services, self.numbers[places], lengths, self.started_at[at], self.ended_at[at])
+    def only(self, wanted: Flags) -> Sets:
+        """Some of the sets."""
+        spans = np.repeat(wanted, self.lengths)
+        return Sets(
+            self.services, self.numbers[wanted], self.lengths[wanted], self.started_at[spans], self.ended_at[spans]
+        )
 
     def seconds(self) -> Integers:
         """Of each set."""
@@ -58,15 +59,12 @@ class Shapes:
     def __init__(self, sets: Sets, names: Words, lengths: Integers) -> None:
         """`names` and `lengths`: of the patterns in the order of their sets, and how many sets each has. A pattern may
         stand there more than once, with all its sets each time: one of them is taken."""
-        self._sets = sets
+        self._sets, self._given, self._lengths = sets, names, lengths
         order = names_order(names)
         ordered = names.take(order, axis=1)
-        firsts = begins(*ordered)
-        self._is_whole = bool(firsts.all())
-        chosen = order if self._is_whole else order[firsts]
-        self.names = ordered if self._is_whole else ordered[:, firsts]
-        self._firsts = (np.cumsum(lengths) - lengths)[chosen]
-        self._lengths = lengths[chosen]
+        firsts = np.flatnonzero(begins(*ordered))
+        self.names = ordered.take(firsts, axis=1)
+        self._chosen = order[firsts]
 
     @classmethod
     def of_table(cls, rows: pa.Table) -> Shapes:
@@ -126,31 +124,30 @@ class Shapes:
 
         Per services that share their intervals, the lines and the seconds; and the seconds without at least one.
         """
-        lengths = self._lengths[places]
-        sets = self._sets.taken(spread(self._firsts[places], lengths))
-        weights = np.repeat(lines, lengths)
+        # In the order that they stand in, where nothing has to be fetched from here and there.
+        lines_of = np.zeros(len(self._lengths), np.int64)
+        lines_of[self._chosen[places]] = lines
+        sets, weights = self._sets, np.repeat(lines_of, self._lengths)
         seconds = weights * sets.seconds()
         by_services = [
             (sets.services[number], int(weights[mine].sum()), int(seconds[mine].sum()))
-            for number in np.unique(sets.numbers)
+            for number in np.flatnonzero(np.bincount(sets.numbers[weights > 0]))
             for mine in [sets.numbers == number]
         ]
-        if (lengths == 1).all():
+        if (self._lengths == 1).all():
             return by_services, int(seconds.sum())
         # A pattern may have several sets, and a second in two of them is one second without service.
-        owners = np.repeat(np.repeat(np.arange(len(places)), lengths), sets.lengths)
+        owners = np.repeat(np.repeat(np.arange(len(self._lengths)), self._lengths), sets.lengths)
         whole = united(Spans(owners, sets.started_at, sets.ended_at))
-        return by_services, int((lines[whole.groups] * (whole.ended_at - whole.started_at)).sum())
+        return by_services, int((lines_of[whole.groups] * (whole.ended_at - whole.started_at)).sum())
 
     def _in_line(self, places: Integers | None = None) -> tuple[Sets, Words, Integers]:
         """The sets of the patterns at some places, or all, in the order they stand in; names and lengths of those."""
-        if places is None:
-            places = np.arange(len(self._firsts))
-        places = places[np.argsort(self._firsts[places])]
-        lengths, names = self._lengths[places], self.names.take(places, axis=1)
-        if self._is_whole and len(places) == len(self._firsts):
-            return self._sets, names, lengths
-        return self._sets.taken(spread(self._firsts[places], lengths)), names, lengths
+        wanted = np.zeros(len(self._lengths), np.bool_)
+        wanted[self._chosen if places is None else self._chosen[places]] = True
+        if wanted.all():
+            return self._sets, self._given, self._lengths
+        return self._sets.only(np.repeat(wanted, self._lengths)), self._given[:, wanted], self._lengths[wanted]
 
 
 def name_array(names: Words) -> pa.Array:

@@ -11,6 +11,8 @@ from outage.runs.flat import Flags, Integers, begins, in_order, run_lengths, spr
 
 _NOWHERE = -1
 """Stands for an element that lost nothing; for the end of what was not ended."""
+_AFTER_ALL = 2**62
+"""Is behind the key of any moment, and far enough from the highest number that a time may be added to it."""
 NO_AGE = -1
 """The age of what does not rest on a sighting."""
 
@@ -91,10 +93,9 @@ class Lost:
 
     def places_of(self, element_ids: Integers) -> Integers:
         """For each element its place among those that lost any service; -1 for the others."""
-        numbers = element_ids - self._low
-        # The last place is nobody's.
-        numbers[(numbers < 0) | (numbers >= len(self._places))] = len(self._places) - 1
-        return self._places[numbers]
+        # The last place is nobody's; a number below the lowest, read without its sign, is above all others.
+        numbers = (element_ids - self._low).view(np.uint64)
+        return self._places[np.minimum(numbers, np.uint64(len(self._places) - 1))]
 
     def expanded(self, places: Integers) -> tuple[Integers | slice, Integers]:
         """Everything that the elements at these places lost: the row of `places` it belongs to, and its own row."""
@@ -117,29 +118,31 @@ def losses_of(sightings: Rows, visits: Rows, lost: Lost, extent: tuple[int, int]
 
 def _seen(sightings: Rows, visits: Rows, lost: Lost, extent: tuple[int, int], hold_seconds: int) -> Losses:
     starts = visits.only((visits.started_at >= extent[0]) & (visits.started_at <= extent[1]))
-    lines = np.concatenate([sightings.line_ids, starts.line_ids])
-    moments = np.concatenate([sightings.started_at, starts.started_at])
-    # A visit only ends what a sighting before it says; what is lost within it is found by itself.
-    places = np.full(len(lines), _NOWHERE, np.int64)
-    places[: len(sightings.line_ids)] = lost.places_of(sightings.element_ids)
+    places = lost.places_of(sightings.element_ids)
     if not (places >= 0).any():
         return _nothing()
+    lines, moments = sightings.line_ids, sightings.started_at
+    if len(starts.line_ids):
+        # A visit only ends what a sighting before it says; what is lost within it is found by itself.
+        lines, moments = np.append(lines, starts.line_ids), np.append(moments, starts.started_at)
+        places = np.append(places, np.full(len(starts.line_ids), _NOWHERE, np.int64))
     low, width = lines.min(), extent[1] - extent[0] + 1
     # A line and a moment in one whole number, in whose order every next moment of a line stands behind.
     keys, next_keys, places = _followed((lines - low) * width + (moments - extent[0]), places)
     owner, rows = lost.expanded(places)
     keys, next_keys = keys[owner], next_keys[owner]
     whose = keys // width
+    line_starts = whose * width - extent[0]
     # The next moment of another line lies a whole width away and more, so that the loss ends before.
-    seen_at, next_at = keys - whose * width, next_keys - whose * width
-    started_at, ended_at = lost.started_at[rows] - extent[0], lost.ended_at[rows] - extent[0]
-    holds = (seen_at >= started_at - hold_seconds) & (seen_at < ended_at) & (next_at > started_at)
-    seen_at, started_at, ended_at = seen_at[holds], started_at[holds], ended_at[holds]
+    seen_at, next_at = keys - line_starts, next_keys - line_starts
+    started_at, ended_at = lost.started_at[rows], lost.ended_at[rows]
+    holds = np.flatnonzero((seen_at >= started_at - hold_seconds) & (seen_at < ended_at) & (next_at > started_at))
+    seen_at, started_at = seen_at[holds], started_at[holds]
     return Losses(
         whose[holds] + low,
         lost.bundles[rows[holds]],
-        np.maximum(seen_at, started_at) + extent[0],
-        np.minimum(next_at[holds], ended_at) + extent[0],
+        np.maximum(seen_at, started_at),
+        np.minimum(next_at[holds], ended_at[holds]),
         np.maximum(started_at - seen_at, 0),
     )
 
@@ -150,7 +153,7 @@ def _followed(keys: Integers, places: Integers) -> tuple[Integers, Integers, Int
         order = np.argsort(keys, kind="stable")
         keys, places = keys[order], places[order]
     fresh = begins(keys)
-    distinct = np.append(keys[fresh], np.iinfo(np.int64).max)
+    distinct = np.append(keys[fresh], _AFTER_ALL)
     hit = np.flatnonzero(places >= 0)
     return keys[hit], distinct[np.cumsum(fresh)[hit]], places[hit]
 

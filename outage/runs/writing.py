@@ -74,8 +74,8 @@ def writing_run(
     workspace.execute("SET arrow_lossless_conversion = true")
     lines_schema = workspace.schema_of(impact_sql.lines_sql("gross"), ALL)
     distinct = (*_DISTINCT, "pattern", "gross_pattern") if own_patterns else _DISTINCT
-    kept = KeptPatterns(workspace, expected=own_patterns, memory_mb=store.memory_mb)
     with (
+        contextlib.closing(KeptPatterns(workspace, expected=own_patterns, memory_mb=store.memory_mb)) as kept,
         store.writing("impact_lines", lines_schema, row_group=_LINE_GROUP, distinct=distinct) as lines,
         store.writing("impact_patterns", SCHEMA, row_group=_PATTERN_GROUP, distinct=_DISTINCT_SHAPES) as patterns,
     ):
@@ -118,8 +118,9 @@ class RunWriter:
             gross, _ = distinct_names(names, gross)
         if shapes is None:
             shapes = self._stored_shapes(gross if gross.size else names)
-        self._count(shapes, names, lines)
-        rows, patterns = self._kept.take_new(shapes, shapes.places_of(gross if gross.size else names))
+        places = shapes.places_of(names)
+        self._count(shapes, places, lines)
+        rows, patterns = self._kept.take_new(shapes, shapes.places_of(gross) if gross.size else places)
         self._tally.patterns += patterns
         for batch in rows.to_batches(_PATTERN_GROUP):
             self._patterns.write(batch)
@@ -176,8 +177,8 @@ class RunWriter:
         self._workspace.register_arrow("wanted", pa.table({"pattern": name_array(names)}))
         return Shapes.of_table(self._workspace.fetch_table(impact_sql.SHAPES_OF).cast(SCHEMA))
 
-    def _count(self, shapes: Shapes, names: Words, lines: Integers) -> None:
-        by_services, seconds = shapes.counted(shapes.places_of(names), lines)
+    def _count(self, shapes: Shapes, places: Integers, lines: Integers) -> None:
+        by_services, seconds = shapes.counted(places, lines)
         for services, lost, lost_seconds in by_services:
             for name in services:
                 self._tally.add_service(name, lost, lost_seconds)

@@ -63,11 +63,11 @@ class HeldRunAnswer(RunAnswer):
 
 
 class RunChangeAnswer(Schema):
-    """Lines of one kind of change: how many, by how many seconds together, and the first of them."""
+    """Lines of one kind of change: how many, by how many seconds together, and the masked numbers of the first."""
 
     lines = fields.Integer()
     seconds = fields.Integer()
-    sample = fields.List(fields.Integer())
+    sample = fields.List(fields.String())
 
 
 class RunChangesAnswer(Schema):
@@ -235,7 +235,9 @@ def compare(query: dict[str, Any], ref: str) -> Any:
             raise InputError("there are no two runs to compare", where="incident", value=ref, accepted="two runs")
         before = queries.get_run(session, incident.id, query["before"] or runs[1].number)
         after = queries.get_run(session, incident.id, query["after"] or runs[0].number)
-    return compare_runs(store(), before, after)
+    found = compare_runs(store(), before, after)
+    with reading() as session:
+        return found.told(queries.numbers_of(session, found.sampled, in_clear=False))
 
 
 @calls.call("GET", "/incidents/<ref>/scale", answer=ScaleAnswer)

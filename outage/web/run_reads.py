@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from foundation.audit import write_audit
-from foundation.logging import mask_msisdn
 from foundation.snapshots import SnapshotStore
 from foundation.web import actor
 from outage.intervals import total_seconds
-from outage.models import ImpactRun, Incident, Subscriber
+from outage.models import ImpactRun, Incident
+from outage.queries import numbers_of
 from outage.runs.lines import LineImpact, sample_lines
 from outage.scale.facts import AreaScale, GroupScale, IncidentScale, ServiceScale
 from outage.scale.measure import scale_of
@@ -120,12 +119,6 @@ def _sample(line: LineImpact, number: str) -> SampleLine:
     gross = 0 if line.gross is None else sum(total_seconds(out) for out in line.gross.values())
     left_out = max(gross - sum(lost.values()), 0)
     return SampleLine(line.line_id, number, line.evidence, line.sighting_age, lost, left_out, line.facts)
-
-
-def numbers_of(session: Session, line_ids: Collection[int], *, in_clear: bool) -> dict[int, str]:
-    """The numbers of lines by their ids, masked unless `in_clear`."""
-    rows = session.execute(select(Subscriber.id, Subscriber.msisdn).where(Subscriber.id.in_(list(line_ids))))
-    return {key: msisdn if in_clear else mask_msisdn(msisdn) for key, msisdn in rows}
 
 
 def audit_look(session: Session, subject: str, line_ids: Collection[int]) -> None:

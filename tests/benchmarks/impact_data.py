@@ -259,13 +259,15 @@ STARTED = worlds.seconds(0)
 def write_sightings(store: SnapshotStore, lines: int) -> tuple[str, ...]:
     """Ten sightings of each line on one of twice as many cells as fail, from the hold before to a day after.
 
-    A part per UTC day, each in the order of lines and moments, as an import writes them.
+    A part per UTC day, each in the order of lines and moments, as an import writes them. No line is seen twice in one
+    second, so that SQL which asks for the next row asks for the next moment.
     """
+    each, seconds = SIGHTINGS_PER_LINE, HOLD + 86_400
     query = f"""
-        SELECT i // {SIGHTINGS_PER_LINE} + 1 AS line_id,
+        SELECT i // {each} + 1 AS line_id,
             {_FIRST_CELL} + (hash(i) % {2 * CELLS})::BIGINT AS element_id,
-            {STARTED - HOLD} + (hash(i + 7) % {HOLD + 86_400})::BIGINT AS seen_at
-        FROM range({lines * SIGHTINGS_PER_LINE}) t(i)
+            {STARTED - HOLD} + (hash(i + 7) % {seconds // each})::BIGINT * {each} + i % {each} AS seen_at
+        FROM range({lines * each}) t(i)
     """
     first_day, last_day = ((STARTED + shift) // DAY_SECONDS for shift in (-HOLD, 86_400 - 1))
     with store.connect() as workspace:

@@ -130,11 +130,20 @@ class Model:
 
     def lost(self, services: tuple[str, ...]) -> set[int]:
         """Minutes without one of the services in incidents before this one."""
-        return {
+        return {minute for plan in self.before() for service in services for minute in self.unplanned(plan, service)}
+
+    def unplanned(self, plan: Plan, service: str) -> set[int]:
+        """Minutes that an incident may count: of planned work those since its announced end, less earlier work's."""
+        lost = lost_minutes(plan, self.element, service)
+        if plan.announced_end is None:
+            return lost
+        place = plan.started, plan.number
+        return lost - {
             minute
-            for plan in self.before()
-            for service in services
-            for minute in lost_minutes(plan, self.element, service)
+            for one in self.plans
+            if one.counts and one.announced_end is not None and (one.started, one.number) < place
+            for minute in lost_minutes(one, self.element, service, unplanned=False)
+            if minute < one.announced_end
         }
 
     def own(self, services: tuple[str, ...]) -> set[int]:
@@ -151,6 +160,12 @@ class Model:
             mine = lost_minutes(self.this, self.element, service)
             found |= mine - self.lost((service,)) - planned
         return found
+
+    def counted(self, plan: Plan) -> set[int]:
+        """Minutes without any service that another incident counts."""
+        if plan.announced_end is None:
+            return Model(self.plans, plan, self.element).own(SERVICES[""])
+        return {minute for service in SERVICES[""] for minute in self.unplanned(plan, service)}
 
 
 def day_of(minute: int) -> date:
@@ -209,11 +224,8 @@ def expected(model: Model, bill_day: int) -> dict[str, object]:
         for prefix, services in SERVICES.items():
             lost = within(model.lost(services) - model.own(services))
             found[f"{prefix}lost {name_of(period)}"] = timedelta(minutes=len(lost))
-        touched = [
-            plan
-            for plan in model.before()
-            if within({m for service in SERVICES[""] for m in lost_minutes(plan, model.element, service)})
-        ]
+        # An incident of which others counted every minute is not one more outage.
+        touched = [plan for plan in model.before() if within(model.counted(plan))]
         found[f"outages {name_of(period)}"] = Fraction(len(touched))
         both = within(model.lost(SERVICES[""]) | model.own(SERVICES[""]))
         found[f"all {number}"] = timedelta(minutes=len(both))

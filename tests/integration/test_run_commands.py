@@ -63,7 +63,9 @@ def test_a_correction_is_measured_and_said_with_the_lines_it_touched(terminal: T
     assert terminal("runs", "list", _REF).output.count("run ") == 2
     found = terminal.json("runs", "compare", _REF, "1", "2")
     assert isinstance(found, dict)
-    assert found["services"]["voice"]["longer"] == {"lines": 3, "seconds": 3 * 1800, "sample": [1, 2, 3]}
+    numbers = [f"+4477*****00{line}" for line in (1, 2, 3)]
+    assert found["services"]["voice"]["longer"] == {"lines": 3, "seconds": 3 * 1800, "sample": numbers}
+    assert f"({', '.join(numbers)})" in terminal("runs", "compare", _REF, "1", "2").output
     assert "nothing changed" in terminal("runs", "compare", _REF, "2", "2").output
     missing = terminal("runs", "compare", _REF, "1", "9")
     assert (missing.exit_code, "no such impact run" in missing.output) == (2, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -65,8 +66,11 @@ def test_each_pattern_is_written_once_however_few_bits_there_are(
 ) -> None:
     # Two rows each, so that one without the other would be seen.
     worlds_of = [[{"voice": ((0, minute),), "data": ((0, minute + 1),)} for minute in turn] for turn in turns]
-    with store.connect() as workspace:
-        kept = KeptPatterns(workspace, expected=1, memory_mb=store.memory_mb)
+    with (
+        store.connect() as workspace,
+        contextlib.closing(KeptPatterns(workspace, expected=1, memory_mb=store.memory_mb)) as kept,
+    ):
+        kept._at_once = 3
         if crowded:
             kept._bits = np.full(2, 0b01010111, np.uint8)
         written, patterns = [], 0
@@ -75,9 +79,9 @@ def test_each_pattern_is_written_once_however_few_bits_there_are(
             rows, fresh = kept.take_new(shapes, np.arange(shapes.names.shape[1]))
             written += rows.to_pylist()
             patterns += fresh
-        patterns += kept.count_left()
         for batch in kept.left(size=10):
             written += batch.to_pylist()
+        patterns += kept.count_left()
     keys = [(str(row["pattern"]), *row["services"]) for row in written]
     minutes = {minute for turn in turns for minute in turn}
     assert (len(keys), len(set(keys)), patterns) == (2 * len(minutes), 2 * len(minutes), len(minutes))
