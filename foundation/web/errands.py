@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -18,12 +18,16 @@ from foundation.errand_runner import ErrandKind, Runner, Surroundings, ask_to_st
 from foundation.errands import Errand, ErrandState, ask_errand, count_errands, get_errand, list_errands, list_open
 from foundation.errors import ForbiddenError, RefusedError
 from foundation.web.access import Foundations, actor, foundations, has_permission, permission, reading, transaction
-from foundation.web.lists import read_page
+from foundation.web.lists import MOST_PAGES, csv_response, read_page, wants_csv
 from foundation.web.navigation import NavigationItem
 
 pages = Blueprint("errands", __name__, template_folder="templates", url_prefix="/errands")
 navigation = [NavigationItem("Errands", "errands.index", "errands.read")]
 _LOOK_SECONDS = 0.03
+_COLUMNS = (
+    *("number", "what", "kind", "subject", "state", "said", "attempts"),
+    *("asked_by", "asked_at", "began_at", "ended_at"),
+)
 _KINDS = {ErrandState.DONE: "success", ErrandState.STOPPED: "warning", ErrandState.FAILED: "danger"}
 
 
@@ -123,14 +127,24 @@ def _errands() -> Errands:
 
 @pages.get("/")
 @permission("errands.read")
-def index() -> str:
-    """What was asked for, newest first, and how far it is."""
+def index() -> str | Response:
+    """What was asked for, newest first, and how far it is; `?format=csv` is all of it."""
+    if wants_csv():
+        return csv_response("errands", _COLUMNS, _all_rows())
     page = read_page()
     with reading() as session:
         errands = list_errands(session, limit=page.size, offset=page.offset)
         count = count_errands(session)
     rows = [(errand, _title(errand), _progress(errand), _page_after(errand)) for errand in errands]
     return render_template("shell/errands.html", rows=rows, count=count, page=page, pages=page.pages(count))
+
+
+def _all_rows() -> Iterator[list[object]]:
+    with reading() as session:
+        for errand in list_errands(session, limit=MOST_PAGES):
+            said = _said(errand) if errand.is_ended else None
+            told = (_title(errand), errand.kind, errand.subject, errand.state, said, errand.attempts, errand.asked_by)
+            yield [errand.id, *told, errand.asked_at, errand.started_at, errand.ended_at]
 
 
 @pages.get("/<int(max=2147483647):errand_id>")

@@ -6,8 +6,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-# Distinct in light and dark, and to colour-blind eyes (after Okabe and Ito).
-BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#3b8fd9", "#e69f00", "#16a37f", "#e0512f", "#b878c9", "#8a949e"
+# Distinct in light and dark, three to one against both, and to colour-blind eyes (after Okabe and Ito).
+BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#3b8fd9", "#c98500", "#16a37f", "#e0512f", "#b878c9", "#8a949e"
 BROWN = "#a9745b"
 
 

@@ -105,7 +105,8 @@ def read_form(kind: type[AnyForm]) -> AnyForm:
     for field in form:
         for complaint in field.errors:
             value = field.raw_data[0][:80] if field.raw_data and isinstance(field.raw_data[0], str) else None
-            raise InputError(str(complaint).rstrip("."), where=field.label.text, value=value)
+            told = str(complaint).rstrip(".")
+            raise InputError(told, where=field.label.text, value=None if "(got " in told else value)
     raise InputError("nothing was sent", accepted="a filled-in form")
 
 
@@ -120,6 +121,8 @@ def show_on_form(form: Form, *, otherwise: str) -> Iterator[None]:
     except ForbiddenError:
         raise
     except InputError as error:
-        name = error.where if error.where in form else otherwise
-        field = form[name]
-        field.errors = [*field.errors, error.message]
+        is_named = error.where in form
+        field = form[error.where if is_named else otherwise]
+        # At its own field a complaint need not say again where it stands.
+        told = InputError(error.what, value=error.value, accepted=error.accepted) if is_named else error
+        field.errors = [*field.errors, told.message]

@@ -134,12 +134,17 @@ def _plain(value: Any) -> Any:
     return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def _print_reach(reach: FailureReach) -> None:
     refs = ", ".join(reach.failed)
     if reach.breaks_nothing:
-        click.echo(f"{refs}: nothing breaks")
+        click.echo(f"{refs}: nothing else breaks")
     else:
-        click.echo(f"{refs}: {reach.others:,} other elements without service, {reach.cells:,} cells without service")
+        told = f"{_counted(reach.others, 'other element')} and {_counted(reach.cells, 'cell')}"
+        click.echo(f"{refs}: {told} without service")
     for title, counts in (("by kind", reach.by_kind), ("cells by area", reach.by_area), ("by radio", reach.by_radio)):
         if not reach.breaks_nothing:
             _print_counts(title, counts)

@@ -60,7 +60,7 @@ def announce_planned_work(
     of the window. Raises InputError for a bad title or window, or without elements, and what `outages.add_rows` raises.
     """
     lock_incidents(session)
-    starts_at, ends_at = _checked_window(window)
+    starts_at, ends_at = check_window(window)
     now = clock.now()
     incident = Incident(
         title=check_text(title, "title", _LONGEST_TITLE),
@@ -105,7 +105,7 @@ def reschedule_planned_work(
     if window is None and elements is None:
         return False
     before = _plan_of(incident)
-    starts_at, ends_at = _checked_window(window or (incident.started_at, _end_of(incident)))
+    starts_at, ends_at = check_window(window or (incident.started_at, _end_of(incident)))
     incident.started_at, incident.announced_end_at = starts_at, ends_at
     session.flush()
     of_this = Outage.incident_id == incident.id
@@ -299,18 +299,17 @@ def _own_elements(session: Session, incident: Incident, refs: Collection[str]) -
     return [own[ref] for ref in refs]
 
 
-def _checked_window(window: Window) -> Window:
-    starts_at, ends_at = check_aware(window[0], "window start"), check_aware(window[1], "window end")
+def check_window(window: Window) -> Window:
+    """The window of announced work in UTC; raises InputError when it ends before it starts, or has begun already."""
+    starts_at, ends_at = check_aware(window[0], "starts_at"), check_aware(window[1], "ends_at")
     if ends_at <= starts_at:
         accepted = f"a time after {shown(starts_at)}"
-        raise InputError(
-            "the window ends before it starts", where="window end", value=shown(ends_at), accepted=accepted
-        )
+        raise InputError("the window ends before it starts", where="ends_at", value=shown(ends_at), accepted=accepted)
     now = clock.now()
     if starts_at <= now:
         # Work announced after the fact would take minutes from customers that they were never told of.
         accepted = f"a time after {shown(now)}"
-        raise InputError("work is announced ahead", where="window start", value=shown(starts_at), accepted=accepted)
+        raise InputError("work is announced ahead", where="starts_at", value=shown(starts_at), accepted=accepted)
     return starts_at, ends_at
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -106,24 +106,44 @@ def list_changes(
     subject: str | None = None,
     change: str | None = None,
     limit: int = 50,
+    offset: int = 0,
 ) -> list[Change]:
     """The history, newest first: of one import by its version (in the file's order), of one element by its ref.
 
-    With `ref` the dependencies of that element come too.
+    With `ref` the dependencies of that element come too. `offset`: so many rows before those are left out.
     """
-    statement = select(*(_history.c[name] for name in _COLUMNS)).limit(limit)
+    fitting = _fitting(ref, version, subject, change)
+    statement = select(*(_history.c[name] for name in _COLUMNS)).where(*fitting).limit(limit).offset(offset)
     statement = statement.order_by(InventoryChange.id if version is not None else InventoryChange.id.desc())
+    return [Change(*row) for row in session.execute(statement)]
+
+
+def count_history(
+    session: Session,
+    *,
+    ref: str | None = None,
+    version: int | None = None,
+    subject: str | None = None,
+    change: str | None = None,
+) -> int:
+    """How many changes `list_changes` has of these."""
+    statement = select(func.count()).select_from(_history).where(*_fitting(ref, version, subject, change))
+    return session.scalar(statement) or 0
+
+
+def _fitting(
+    ref: str | None, version: int | None, subject: str | None, change: str | None
+) -> Iterator[ColumnElement[bool]]:
     for column, value in (
         (InventoryChange.version, version),
         (InventoryChange.subject, subject),
         (InventoryChange.change, change),
     ):
         if value is not None:
-            statement = statement.where(column == value)
+            yield column == value
     if ref is not None:
         own = InventoryChange.ref.startswith(f"{ref}{ARROW}", autoescape=True)
-        statement = statement.where(or_(InventoryChange.ref == ref, own))
-    return [Change(*row) for row in session.execute(statement)]
+        yield or_(InventoryChange.ref == ref, own)
 
 
 ARROW = " needs "

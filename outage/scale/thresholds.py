@@ -85,8 +85,9 @@ class ThresholdStatus:
     """One threshold held against an incident.
 
     `crossed_at`: the first second at which it was met. `expected_at`: when it will be if nothing more is restored,
-    for one that is not crossed in an incident that is still open. `distances`: how far each measure has come.
-    `not_known`: what the records cannot say; the state is `not_known` only if that decides.
+    for one that is not crossed in an incident that is still open; None where time alone does not bring it.
+    `distances`: how far each measure has come. `not_known`: what the records cannot say; the state is `not_known`
+    only if that decides.
     """
 
     regulator: str
@@ -143,8 +144,9 @@ def _applies(rule: Rule, day: date) -> bool:
 def _evaluate_one(scale: IncidentScale, rule: Rule, filed: Mapping[tuple[str, str], datetime]) -> ThresholdStatus:
     finding = rule.condition.judge(scale)
     state = _state(scale, rule, finding)
-    crossed_at = _instant(finding.when) if state is Crossing.CROSSED else None
-    is_ahead = state is Crossing.NOT_CROSSED and scale.is_open and not finding.not_known
+    when = None if finding.when is None else _instant(finding.when)
+    crossed_at = when if state is Crossing.CROSSED else None
+    may_come = state is Crossing.NOT_CROSSED and scale.is_open and not finding.not_known
     return ThresholdStatus(
         regulator=rule.regulator,
         rule=rule.name,
@@ -153,7 +155,7 @@ def _evaluate_one(scale: IncidentScale, rule: Rule, filed: Mapping[tuple[str, st
         source=rule.source,
         state=state,
         crossed_at=crossed_at,
-        expected_at=_instant(finding.when) if is_ahead else None,
+        expected_at=when if may_come else None,
         distances=finding.distances,
         not_known=finding.not_known,
         deadlines=() if crossed_at is None else tuple(_marked(scale, rule, finding, crossed_at, filed)),
@@ -221,8 +223,8 @@ def _due(scale: IncidentScale, what: str, due_at: datetime) -> Deadline:
     return Deadline(what, due_at, int((due_at - scale.at).total_seconds()))
 
 
-def _instant(seconds: int | None) -> datetime:
-    return datetime.fromtimestamp(seconds or 0, UTC)
+def _instant(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _spoken(seconds: int) -> str:

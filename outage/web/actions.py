@@ -16,6 +16,7 @@ from outage.web.forms import CauseForm, NoteForm, OwnerForm, RestoreForm, Severi
 
 pages = Blueprint("incident_steps", __name__, url_prefix="/incidents/<ref>")
 _MAY = "incidents.write"
+_AFTER_REOPENING = "Correct the outages that have not ended, or add the elements that are down."
 
 
 def _back(ref: str, message: str, *, changed: bool = True) -> Response:
@@ -33,6 +34,7 @@ def restore(ref: str) -> Response:
         raise InputError("no element was chosen", where="elements", accepted="at least one element, or all still open")
     with transaction() as session:
         incident = incidents.get_incident(session, ref)
+        was = incident.status
         ended = incidents.restore_elements(
             session,
             incident,
@@ -44,6 +46,8 @@ def restore(ref: str) -> Response:
         status, about_bills = incident.status, incident.kind == IncidentKind.BILLING
     if ended and about_bills:
         return _back(ref, f"The bills are right again. The incident is {status}.")
+    if not ended and status != was:
+        return _back(ref, f"The incident is {status}: all of its outages had ended.")
     if not ended:
         return _back(ref, "Nothing changed: these were restored before.", changed=False)
     return _back(ref, f"{_counted(ended)} ended. The incident is {status}.")
@@ -114,8 +118,10 @@ def reopen(ref: str) -> Response:
     """Open a restored incident again."""
     read_form(StepForm)
     with transaction() as session:
-        changed = incidents.reopen_incident(session, incidents.get_incident(session, ref), actor=actor())
-    return _back(ref, "Open again." if changed else "It was open already.", changed=changed)
+        incident = incidents.get_incident(session, ref)
+        changed = incidents.reopen_incident(session, incident, actor=actor())
+        next_step = "" if incident.kind == IncidentKind.BILLING else f" {_AFTER_REOPENING}"
+    return _back(ref, f"Open again.{next_step}" if changed else "It was open already.", changed=changed)
 
 
 @pages.post("/dismiss")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from flask import Blueprint, Response, render_template, request
@@ -11,12 +10,12 @@ from wtforms import IntegerField
 from wtforms.validators import AnyOf, Optional
 
 from foundation import clock
-from foundation.web import Page, csv_response, permission, read_page, reading, show_on_form, store, wants_csv
+from foundation.web import csv_response, permission, read_page, reading, show_on_form, store, wants_csv
 from outage.incidents.incidents import get_incident
 from outage.lifecycle import IncidentStatus
 from outage.models import Incident, NetworkElement
 from outage.network.failure import FailureReach, list_single_points, reach_of_failure
-from outage.network.history import ADDED, CHANGED, DEPENDENCY, ELEMENT, RETIRED, Change, list_changes
+from outage.network.history import ADDED, CHANGED, DEPENDENCY, ELEMENT, RETIRED, Change, count_history, list_changes
 from outage.network.inventory import current_version, valid_at
 from outage.web import losses, placed
 from outage.web.figures import STATES
@@ -144,8 +143,9 @@ def list_history() -> Response | str:
     }
     page = read_page(100)
     with reading() as session:
-        most = _ALL_CHANGES if wants_csv() else _reach_of(page)
-        found = list_changes(session, **wanted, limit=most)
+        window = (_ALL_CHANGES, 0) if wants_csv() else (page.size, page.offset)
+        found = list_changes(session, **wanted, limit=window[0], offset=window[1])
+        count = 0 if wants_csv() else count_history(session, **wanted)
     if wants_csv():
         header = ("version", "at", "by", "file", "subject", "ref", "change", "before", "after")
         rows = [
@@ -153,22 +153,16 @@ def list_history() -> Response | str:
             for one in found
         ]
         return csv_response("inventory_changes", header, rows)
-    shown = found[page.offset : page.offset + page.size]
     return render_template(
         "outage/changes.html",
-        changes=[(one, differences(one)) for one in shown],
-        counts=Counter(one.change for one in shown),
+        changes=[(one, differences(one)) for one in found],
+        count=count,
         page=page,
-        pages=page.number + (len(found) > page.offset + page.size),
+        pages=page.pages(count),
         wanted=wanted,
         subjects=(ELEMENT, DEPENDENCY),
         kinds=(ADDED, CHANGED, RETIRED),
     )
-
-
-def _reach_of(page: Page) -> int:
-    # One more than is shown tells whether there is another page; nobody reads past the first hundred thousand.
-    return min(page.offset + page.size + 1, _ALL_CHANGES)
 
 
 def _version(text: str) -> int | None:

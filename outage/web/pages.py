@@ -93,6 +93,7 @@ def show_incident(ref: str) -> str:
     page = read_page(100)
     with reading() as session:
         incident = get_incident(session, ref)
+        merged_into = reads.merged_into(session, incident)
         view = reads.get_view(session, incident, page)
         panel = updates_panel(session, incident)
         lost = losses.losses_now(session, incident)
@@ -103,6 +104,7 @@ def show_incident(ref: str) -> str:
     return render_template(
         "outage/incident.html",
         incident=incident,
+        merged_into=merged_into,
         view=view,
         lasted=reads.lasted(incident),
         allowed=allowed_from(incident.status),

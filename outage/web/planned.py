@@ -104,6 +104,8 @@ def announce() -> Response:
 
 def _preview(session: Session, form: AnnouncingForm) -> FailureReach | None:
     refs = form.pick(session)
+    if form.starts_at.data and form.ends_at.data:
+        planned_work.check_window((form.starts_at.data, form.ends_at.data))
     if refs is None:
         return None
     return reach_of_failure(session, store(), refs, form.services.data or None)

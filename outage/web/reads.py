@@ -149,6 +149,13 @@ def lasted(incident: Incident) -> timedelta:
     return max(until - incident.started_at, timedelta(0))
 
 
+def merged_into(session: Session, incident: Incident) -> str | None:
+    """The reference of the incident that counts in the place of one that was merged into it."""
+    if incident.merged_into_id is None:
+        return None
+    return session.scalar(select(Incident.ref).where(Incident.id == incident.merged_into_id))
+
+
 def get_view(session: Session, incident: Incident, page: Page) -> IncidentView:
     """All that the page of an incident shows beside its charts."""
     open_elements, elements = _count_elements(session, incident.id)

@@ -12,7 +12,7 @@ from foundation.errors import InputError, NotFoundError
 from foundation.web import csv_response, figure, has_permission, permission, reading, store, transaction, wants_csv
 from outage.incidents.incidents import get_incident
 from outage.models import ImpactRun, Incident
-from outage.queries import get_run
+from outage.queries import get_run, numbers_of
 from outage.runs.comparison import Change, RunComparison, compare_runs
 from outage.runs.deduction import deductions_changed
 from outage.scale.facts import IncidentScale
@@ -42,9 +42,10 @@ def show_run(ref: str, number: int) -> Response | str:
         if wants_csv():
             return _csv(incident, run, scale, request.args.get("table", ""))
         runs = reads.list_runs(session, incident)
-        is_dated = not incident.planned and deductions_changed(session, run)
+        is_dated = deductions_changed(session, run)
     sample = _sample(incident, run)
     over_time = {one.service or "any": series.points_of(one.series) for one in scale.services}
+    drawn = {service: series.held_until(points, run.as_of) for service, points in over_time.items()}
     return render_template(
         "outage/run.html",
         incident=incident,
@@ -54,7 +55,7 @@ def show_run(ref: str, number: int) -> Response | str:
         scale=scale,
         is_dated=is_dated,
         deducted=run.counts.get("deducted"),
-        time_chart=figure(charts.lost_service_chart(over_time, "Lines"), "Lines without service over time"),
+        time_chart=figure(charts.lost_service_chart(drawn, "Lines"), "Lines without service over time"),
         series=over_time,
         series_rows=series.rows_of(over_time, _SHOWN_STEPS),
         services=run_reads.service_bars(scale.services),
@@ -197,10 +198,10 @@ def _sampled_numbers(incident: Incident, compared: RunComparison) -> dict[int, s
     lines = _samples(compared)
     if not _in_clear():
         with reading() as session:
-            return run_reads.numbers_of(session, lines, in_clear=False)
+            return numbers_of(session, lines, in_clear=False)
     with transaction() as session:
         run_reads.audit_look(session, f"{incident.ref} runs {compared.before} and {compared.after}", lines)
-        return run_reads.numbers_of(session, lines, in_clear=True)
+        return numbers_of(session, lines, in_clear=True)
 
 
 def _comparison_table(compared: RunComparison) -> Table:

@@ -19,6 +19,12 @@ def points_of(steps: Steps) -> Points:
     return [(clock.from_unix(steps[0][0]), 0), *((clock.from_unix(at), level) for at, level in thinned(steps))]
 
 
+def held_until(points: Points, until: datetime) -> Points:
+    """The points of a chart: a level above 0 that goes on is drawn up to `until`."""
+    goes_on = bool(points) and points[-1][1] > 0 and points[-1][0] < until
+    return [*points, (until, points[-1][1])] if goes_on else points
+
+
 def thinned(steps: Steps, most: int = MOST_POINTS) -> Steps:
     """At most about `most` of the steps: per stretch of time the highest level and the last one, each when it began."""
     if len(steps) <= most:

@@ -165,7 +165,7 @@ def pixels(page: Page, state: str) -> int:
                 const alike = colour.every((part, place) => Math.abs(data[at + place] - part) < 8);
                 if (data[at + 3] > 200 && alike) { found++; } }
               return found; }""",
-            {"lost": [224, 81, 47], "degraded": [230, 159, 0], "chosen": [184, 120, 201]}[state],
+            {"lost": [224, 81, 47], "degraded": [201, 133, 0], "chosen": [184, 120, 201]}[state],
         )
     )
 

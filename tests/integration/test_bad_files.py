@@ -211,7 +211,7 @@ def test_an_export_that_came_out_empty_retires_nothing(either: Terminal):
     for words in ((empty,), (empty, "--dry-run"), (network, "--dependencies", no_links)):
         result = either("import", "network", *words, "--full")
         assert (result.exit_code, told in result.output) == (2, True), words
-    assert "hlr-1: 1 other elements without service" in either("whatif", "hlr-1").output
+    assert "hlr-1: 1 other element and" in either("whatif", "hlr-1").output
 
 
 def test_a_diff_shows_instants_and_a_rejected_row_too(terminal: Terminal):

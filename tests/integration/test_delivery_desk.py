@@ -308,6 +308,8 @@ def test_a_text_is_shown_and_sent_to_oneself(app: Flask, desk: FlaskClient, data
     page = marketing.get("/texts/?search=BACK").text
     assert "{brand}: &lt;service&gt; is back." in page
     assert "Nothing fits" in marketing.get("/texts/?search=forth").text
+    header, row = marketing.get("/texts/?search=BACK&format=csv").text.splitlines()
+    assert (header[:22], row[:50]) == ("name,language,version,", "plain,en,1,{brand}: <service> is back.,1,False,mar")
     told = {"name": "plain", "language": "en", "to": "+447700900123"}
     assert send(marketing, "/texts/rehearse", told, back="/texts/").status_code == 302
     spool = Wire("spool")

@@ -33,10 +33,10 @@ def terminal(tmp_path: Path, sqlite_database: Database) -> Terminal:
 
 def test_whatif_tells_what_holds_and_what_breaks(terminal: Terminal):
     held = terminal("whatif", "mme-1").output
-    assert "mme-1: nothing breaks" in held
+    assert "mme-1: nothing else breaks" in held
     assert "protected: pool keeps data for 1 elements, 2 of 3 members left (mme-2, mme-3)" in held
     broken = terminal("whatif", "power-1").output
-    assert "power-1: 1 other elements without service, 1 cells without service" in broken
+    assert "power-1: 1 other element and 1 cell without service" in broken
     assert "  cells by area: SL1 1 (voice 1, data 1)" in broken
     told = json.loads(terminal("whatif", "mme-1", "mme-2", "mme-3", "--services", "data", "--json").output)
     assert (told["others"], told["cells"], told["breaks_nothing"], told["lines"]["lines"]) == (1, 1, False, 0)

@@ -92,6 +92,9 @@ def test_long_work_is_followed_on_its_page_and_ends_with_its_result(hasty, sqlit
     GO_ON.set()
     follow(client, page, "done")
     assert '<a class="btn btn-primary" href="/sheep/SHEEP-1">Open the result</a>' in client.get(page).text
+    header, row = client.get("/errands/?format=csv").text.splitlines()
+    assert header.startswith("number,what,kind,subject,state,said")
+    assert row.startswith("1,Count flock,")
 
 
 def test_who_may_ask_for_it_may_stop_it_and_nobody_else(hasty, sqlite_database):

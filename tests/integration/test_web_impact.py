@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from foundation.errors import RefusedError
 from foundation.settings import Settings
 from foundation.snapshots import SnapshotStore
 from outage.models import Declaration, DutyFiling, ImpactRun, Incident, Listing, Outage
-from outage.web.series import thinned
+from outage.web.series import held_until, thinned
 from tests.console_world import LINES, ConsoleWorld, make_world
 from tests.web_client import add_staff, make_web, send, sign_in
 
@@ -93,6 +94,13 @@ def test_a_long_series_keeps_its_highest_level_and_its_end():
     assert thinned(steps[:500], 500) == steps[:500]
 
 
+def test_a_level_that_goes_on_is_drawn_to_where_the_run_stops():
+    begun, ended, stop = (datetime(2012, 7, 11, hour, tzinfo=UTC) for hour in (12, 13, 15))
+    assert held_until([(begun, 0), (begun, 7)], stop) == [(begun, 0), (begun, 7), (stop, 7)]
+    for points in ([], [(begun, 7), (ended, 0)], [(begun, 7), (stop, 9)]):
+        assert held_until(points, stop) == points
+
+
 def test_two_runs_are_compared_with_what_changed_for_how_many_lines(made):
     app, database, world = made
     client = sign_in(app, database, "noc")
@@ -145,7 +153,8 @@ def test_a_correction_is_entered_with_its_reason_and_the_next_measurement_is_ano
     page = client.get(answer.headers["Location"]).text
     assert "Measure the impact again" in page
     assert "Reason: The log" in page
-    assert "Run 3 is measured" in client.get(send(client, f"/incidents/{world.measured}/runs").headers["Location"]).text
+    told = client.get(send(client, f"/incidents/{world.measured}/runs").headers["Location"]).text
+    assert re.search(r"Run 3 is measured: [\d,]+ lines?\. Against run 2: [\d,]+ lines? longer\.", told)
     again = send(client, address, fields)
     assert "entered so already" in client.get(again.headers["Location"]).text
 
@@ -217,6 +226,8 @@ def test_merging_says_what_happens_asks_once_and_then_one_incident_counts(made):
     assert absorbed.status == "merged"
     page = client.get(f"/incidents/{world.opened}").text
     assert "record is frozen" in page
+    assert f'href="/incidents/{world.measured}">{world.measured}</a>' in page
+    assert "plan and post" not in page
 
 
 def test_what_other_packages_know_forbids_a_merge_before_and_when_it_is_asked_for(made):

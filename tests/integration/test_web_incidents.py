@@ -140,6 +140,11 @@ def test_the_page_offers_only_the_steps_that_the_status_allows(app, database):
     assert offered() == changes | {"restore", "dismiss"}
     send(client, f"/incidents/{ref}/restore", {"all_open": "y", "at": "2012-07-11 14:30Z"})
     assert offered() == changes | {"close", "reopen"}
+    reopened = send(client, f"/incidents/{ref}/reopen")
+    assert "Correct the outages that have not ended" in client.get(reopened.headers["Location"]).text
+    assert offered() == changes | {"restore", "dismiss"}
+    back = send(client, f"/incidents/{ref}/restore", {"all_open": "y", "at": "2012-07-11 15:30Z"})
+    assert "The incident is restored" in client.get(back.headers["Location"]).text
     send(client, f"/incidents/{ref}/close")
     assert offered() == {"runs"}
     assert "record is frozen" in client.get(f"/incidents/{ref}").text

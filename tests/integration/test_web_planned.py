@@ -73,6 +73,9 @@ def test_what_it_would_hit_is_shown_before_anything_is_announced(app, database):
     page = send(client, "/planned-work/new", plan(preview="yes")).text
     assert "What it would hit" in page
     assert "Elements by kind" in page
+    backwards = send(client, "/planned-work/new", plan(preview="yes", ends_at=plan()["starts_at"]))
+    assert backwards.status_code == 422
+    assert re.search(r'id="ends_at-error">[^<]*the window ends before it starts', backwards.text)
     assert re.search(r">\s*11\s*<", page)
     assert statuses(database) == []
     assert send(client, "/planned-work/new", plan(preview="yes", elements="")).status_code == 422

@@ -122,7 +122,7 @@ def test_a_policy_of_another_time_is_tried_as_if_it_had_been_in_force_and_says_s
     with small_world.database.reading() as session:
         found = simulate_text(session, small_world.store, later, run_id)
     assert found.side.tally.cost_minor == 7204
-    assert found.notes == ("o2-uk-2012-07 was not in force on 2012-07-11: tried with its values of 2012-08-01",)
+    assert found.notes == ("policy o2-uk-2012-07 was not in force on 2012-07-11: tried with its values of 2012-08-01",)
 
 
 def test_a_limit_that_would_stop_an_assessment_is_told(small_world):

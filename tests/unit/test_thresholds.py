@@ -105,6 +105,11 @@ def test_many_lines_for_less_than_thirty_minutes_are_not_reported():
     assert (found.state, found.expected_at) == (Crossing.NOT_CROSSED, None)
 
 
+def test_what_time_alone_never_crosses_is_expected_at_no_time():
+    found = status(scale((0, None, 29_999), now=HOUR), "Ofcom", "100,000 customers")
+    assert (found.state, found.expected_at) == (Crossing.NOT_CROSSED, None)
+
+
 def test_data_alone_is_no_telephony():
     made = scale((0, None, 30_000), now=HOUR)
     made = replace(made, services=(replace(made.any, service="data"),))

@@ -4,7 +4,7 @@ import { niceStep } from "./map-plane.js";
 const SHAPES = {
   up: { colour: [138, 148, 158, 150], size: 4, path: circle },
   restored: { colour: [22, 163, 127, 255], size: 9, path: diamond },
-  degraded: { colour: [230, 159, 0, 255], size: 10, path: triangle },
+  degraded: { colour: [201, 133, 0, 255], size: 10, path: triangle },
   lost: { colour: [224, 81, 47, 255], size: 9, path: cross },
   chosen: { colour: [184, 120, 201, 255], size: 10, path: square },
 };
@@ -90,13 +90,15 @@ export function paintGrid(map) {
   for (let x = Math.ceil(map.west / step); x * step < map.west + map.width / map.scale; x++) {
     const at = Math.round(map.screenX(x * step)) + .5;
     pen.moveTo(at, 0); pen.lineTo(at, map.height);
-    pen.fillText((x * step).toFixed(digits) + "°", at + 3, map.height - 4);
+    const words = (x * step).toFixed(digits) + "°";
+    if (at + 3 + pen.measureText(words).width < map.width) { pen.fillText(words, at + 3, map.height - 4); }
   }
   const south = map.north - map.height * map.squeeze / map.scale;
   for (let y = Math.ceil(south / step); y * step < map.north; y++) {
     const at = Math.round(map.screenY(y * step)) + .5;
     pen.moveTo(0, at); pen.lineTo(map.width, at);
-    pen.fillText((y * step).toFixed(digits) + "°", 3, at - 3);
+    // The lowest line of the frame belongs to the longitudes.
+    if (at < map.height - 20) { pen.fillText((y * step).toFixed(digits) + "°", 3, at - 3); }
   }
   pen.stroke();
 }

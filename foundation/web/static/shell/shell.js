@@ -49,6 +49,10 @@
     });
   }
 
+  // What was not accepted is where the work goes on.
+  const wrong = document.querySelector("main [aria-invalid=true]");
+  if (wrong) { wrong.focus(); }
+
   // One click is one step: a sent form does not go out twice.
   document.addEventListener("submit", function (event) {
     if (event.target.method !== "post") { return; }
