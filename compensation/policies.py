@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -202,12 +201,7 @@ def list_for_incident(session: Session, started_at: datetime) -> list[PolicyVers
 
 def load_document(session: Session, version: PolicyVersion) -> PolicyDocument:
     """The checked document of a version (parsed once per process)."""
-    return _load(version.source, label(version), list_attribute_facts(session))
-
-
-@functools.lru_cache(maxsize=64)
-def _load(text: str, source: str, attributes: tuple[Fact, ...]) -> PolicyDocument:
-    return load_policy(text, source=source, attributes=attributes)
+    return load_policy(version.source, source=label(version), attributes=list_attribute_facts(session))
 
 
 def _require_green(session: Session, version: PolicyVersion) -> None:

@@ -108,13 +108,17 @@ def release_holds(session: Session, conditions: Collection[str]) -> int:
 
 
 def hold_again(session: Session, conditions: Mapping[str, str]) -> int:
-    """Hold messages that pend and are not held, condition by key: their lines went out of service again. How many."""
+    """Hold messages that pend and are not held, condition by key: their lines went out of service again. How many.
+
+    What goes to a mail address needs no line.
+    """
     free = (
         select(DELIVERIES.c.key, *_TENDED)
         .where(
             one_of(session, DELIVERIES.c.key, list(conditions)),
             DELIVERIES.c.kind == DeliveryKind.MESSAGE,
             DELIVERIES.c.state == DeliveryState.PENDING,
+            DELIVERIES.c.address.not_like("%@%"),
             or_(DELIVERIES.c.hold.is_(None), DELIVERIES.c.hold == "time"),
         )
         .order_by(DELIVERIES.c.id)

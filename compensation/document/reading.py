@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -59,7 +60,14 @@ def load_policy(text: str, *, source: str = "policy", attributes: Iterable[Fact]
     """The policy of a YAML text; `source` names the text in messages, `attributes` are the facts that staff defined.
 
     Raises PolicyError with every problem found: YAML, shape, names, types, units, unrounded money.
+    Who asks for the same again gets the same document.
     """
+    return _load(text, source, tuple(attributes))
+
+
+# A page asks for the same policy several times, and to read one takes a tenth of a second.
+@functools.lru_cache(maxsize=64)
+def _load(text: str, source: str, attributes: tuple[Fact, ...]) -> PolicyDocument:
     reader = Reader(text, source)
     catalogue = {**{fact.name: fact for fact in history_facts_in(text)}, **with_attributes(attributes)}
     root = reader.root()

@@ -186,7 +186,8 @@ class _Shape:
             },
             priority=_VULNERABLE_FIRST if is_vulnerable else _OTHERS,
             expires_at=self.expires_at,
-            hold=_condition(self.incident, line) if holds and is_out else None,
+            # Only what goes to the line itself needs its service.
+            hold=_condition(self.incident, line) if holds and is_out and way.address == msisdn else None,
             purpose=Purpose.SERVICE,
             zone=zone,
         )

@@ -63,13 +63,14 @@ def test_a_text_is_held_until_the_line_has_service_and_the_credit_goes_meanwhile
 
 
 def test_a_line_that_goes_down_again_is_held_again(database: Database, wire: Wire):
-    put(database, [free(1), free(2)])
-    again = {free(1).key: "service:HLR-1", "INC-1:update:9:9": "service:HLR-1"}
+    put(database, [free(1), free(2), free(3, address="three@example.org")])
+    again = {free(1).key: "service:HLR-1", "INC-1:update:9:9": "service:HLR-1", free(3).key: "service:HLR-1"}
     with database.transaction() as session:
         assert hold_again(session, again) == 1
         assert hold_again(session, again) == 0
     assert get(database, free(1)).reason == "without service again"
-    assert go(database, wire, Conduct()).delivered == 1
+    # Mail needs no line, and goes.
+    assert go(database, wire, Conduct()).delivered == 2
     with database.transaction() as session:
         assert release_holds(session, ["service:HLR-1"]) == 1
     assert go(database, wire, Conduct()).delivered == 1

@@ -62,7 +62,8 @@ class NodeSmsc:
         self._popen = popen
         self.said: list[dict[str, Any]] = []
         self._come = threading.Condition()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         self.port = int(self.wait_for("port")[0]["port"])
 
     def wait_for(self, what: str, number: int = 1) -> list[dict[str, Any]]:
@@ -76,6 +77,10 @@ class NodeSmsc:
         assert self._popen.stdin is not None
         self._popen.stdin.write(json.dumps(fields) + "\n")
         self._popen.stdin.flush()
+
+    def hear_out(self) -> None:
+        """Wait until it has said all; it must have been ended."""
+        self._reader.join()
 
     def _of(self, what: str) -> list[dict[str, Any]]:
         return [said for said in self.said if what in said]
@@ -116,10 +121,12 @@ def smsc(package: Path) -> Iterator[NodeSmsc]:
     with subprocess.Popen(
         ["node", str(SCRIPT)], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as popen:
+        smsc = NodeSmsc(popen)
         try:
-            yield NodeSmsc(popen)
+            yield smsc
         finally:
             popen.kill()
+            smsc.hear_out()
 
 
 def over(smsc: NodeSmsc, kept: Kept, *, password: str = PASSWORD) -> contextlib.closing[Smpp]:

@@ -11,12 +11,16 @@ from foundation import clock
 from foundation.audit import AuditEntry
 from foundation.db import Database
 from foundation.errors import InputError, RefusedError
+from foundation.settings import read_settings
 from foundation.snapshots import SnapshotStore
 from notify.models import Delivery, DeliveryState, Purpose
+from notify.registry import EMBEDDED, make_routing
+from notify.routing import Routing
 from notify.texts import save_text
 from outage.incidents import incidents
 from outage.lifecycle import CauseClass, Severity
-from outage.models import Incident, Outage, TimelineEntry
+from outage.models import Incident, Outage, Subscriber, TimelineEntry
+from outage.network.inventory import raise_version
 from outage.runs.impact import measure_impact
 from outage.updates import updates
 from outage.updates.cadence import Audience, UpdateKind
@@ -235,12 +239,17 @@ def test_a_plan_counts_hours_over_a_change_of_clocks(database: Database, change:
     assert found_due.due_at == began + timedelta(hours=6)
 
 
-def queue(database: Database, store: SnapshotStore, hours: float, number: int = 1) -> int:
+def queue(
+    database: Database, store: SnapshotStore, hours: float, number: int = 1, *, routing: Routing = EMBEDDED
+) -> int:
     with clock.moved_to(at(hours), stopped=True), database.transaction() as session:
         found = incidents.get_incident(session, _REF)
         one = updates.get_update(session, found, number)
         next_at = updates.get_plan(session, found).next_at
-        return queue_texts(session, store, found, one, "outage_update", next_at=next_at, actor="nina").texts
+        queued = queue_texts(
+            session, store, found, one, "outage_update", routing=routing, next_at=next_at, actor="nina"
+        )
+        return queued.texts
 
 
 def deliveries(database: Database) -> dict[int, Delivery]:
@@ -266,6 +275,20 @@ def test_texts_go_once_to_every_line_and_wait_for_those_without_service(incident
     with incident.reading() as session:
         one = updates.get_update(session, incidents.get_incident(session, _REF), 1)
         assert (one.texts, one.text_name, one.campaign) == (3, "outage_update", f"{_REF}-U1")
+
+
+def test_what_goes_by_mail_does_not_wait_for_the_line(incident: Database, store: SnapshotStore):
+    with incident.transaction() as session:
+        session.get_one(Subscriber, 3).attributes = {"email": "three@example.org", "texts_by": "email"}
+        raise_version(session, "base")
+    post(incident, 1, UpdateKind.FIRST)
+    with clock.moved_to(at(1), stopped=True):
+        measure_impact(incident, store, _REF, actor="nina")
+    both = make_routing(read_settings({"OUTAGE_CHANNELS": "spool, email"}))
+    assert queue(incident, store, 1, routing=both) == 3
+    rows = deliveries(incident)
+    assert (rows[2].hold, rows[3].hold) == (f"service:{_REF}:2", None)
+    assert rows[3].address == "three@example.org"
 
 
 def test_a_held_text_goes_when_a_later_run_says_that_its_line_has_service(incident: Database, store: SnapshotStore):
