@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 import pytest
@@ -14,7 +13,7 @@ from sqlalchemy import select, update
 from foundation.db import Database
 from foundation.snapshots import SnapshotStore
 from outage.intervals import IntervalSet, normalise, total_seconds
-from outage.lifecycle import CauseClass, IncidentKind, IncidentStatus, Severity
+from outage.lifecycle import IncidentKind, IncidentStatus
 from outage.models import ImpactRun, Incident, Outage
 from outage.runs import netting
 from outage.runs.deduction import deductions_changed, deductions_of, planned_alongside
@@ -22,90 +21,10 @@ from outage.runs.impact import measure_impact
 from outage.runs.lines import impact_of_line, patterns_of, sample_lines
 from outage.runs.netting import INCIDENT, PLANNED, Net, net_of
 from tests import impact_worlds as worlds
+from tests.incident_plans import END, Plan, add_plan, expected_minutes, network_of
 
 _EXAMPLES = int(os.environ.get("OUTAGE_TEST_EXAMPLES", "12"))
 _ELEMENTS = range(1, 4)
-_END = 120
-
-
-@dataclass(frozen=True)
-class Plan:
-    """One incident of a small world: minutes, announced end, outages (element, services, from, to)."""
-
-    started: int
-    announced_end: int | None
-    planned: bool
-    status: IncidentStatus
-    outages: tuple[tuple[int, tuple[str, ...], int, int], ...]
-
-    @property
-    def counts(self) -> bool:
-        return self.status not in (IncidentStatus.DISMISSED, IncidentStatus.MERGED)
-
-    def minutes(self, element: int, service: str) -> set[int]:
-        return {
-            minute
-            for number, services, start, end in self.outages
-            if number == element and service in services
-            for minute in range(start, end)
-        }
-
-    def announced(self, element: int, service: str) -> set[int]:
-        end = _END if self.announced_end is None else self.announced_end
-        return {minute for minute in self.minutes(element, service) if minute < end}
-
-
-def add_plan(session, number: int, plan: Plan) -> Incident:
-    incident = Incident(
-        id=number,
-        ref=f"INC-2012-{number:05d}",
-        title=f"Plan {number}",
-        status=plan.status,
-        severity=Severity.MAJOR,
-        cause_class=CauseClass.UNKNOWN,
-        planned=plan.planned,
-        started_at=worlds.at(plan.started),
-        restored_at=worlds.at(max((end for *_, end in plan.outages), default=plan.started)),
-        announced_end_at=None if plan.announced_end is None else worlds.at(plan.announced_end),
-        opened_by="nora",
-        opened_at=worlds.START,
-    )
-    session.add(incident)
-    session.flush()
-    for element, services, start, end in plan.outages:
-        worlds.add_outage(session, incident, element, start, end, services=services)
-    return incident
-
-
-def network_of(element: int, start: int, end: int, **facts) -> Plan:
-    services = facts.pop("services", worlds.SERVICES)
-    planned, announced = facts.pop("planned", False), facts.pop("announced_end", None)
-    status = facts.pop("status", IncidentStatus.RESTORED)
-    return Plan(start, announced, planned, status, ((element, services, start, end),))
-
-
-def expected_minutes(plans: dict[int, Plan], number: int, element: int, service: str) -> set[int]:
-    """What is left of one incident for a line that an element holds: each minute asked on its own."""
-    plan = plans[number]
-    lost = plan.minutes(element, service)
-    if plan.planned:
-        works = [one for other, one in plans.items() if one.planned and (one.started, other) < (plan.started, number)]
-        return lost - {minute for one in works if one.counts for minute in one.announced(element, service)}
-    left = set()
-    for minute in lost:
-        owners = []
-        for other, one in plans.items():
-            if other == number or not one.counts or minute not in one.minutes(element, service):
-                continue
-            if one.planned and (one.announced_end is None or minute < one.announced_end):
-                owners.append("planned")
-            elif one.planned:
-                owners += ["overrun"] if (one.announced_end, other) < (plan.started, number) else []
-            elif (one.started, other) < (plan.started, number):
-                owners.append("earlier")
-        if not owners:
-            left.add(minute)
-    return left
 
 
 def as_set(minutes: set[int]) -> IntervalSet:
@@ -122,8 +41,8 @@ def plans_of_a_world(draw: st.DrawFn) -> dict[int, Plan]:
     for number in range(1, draw(st.integers(2, 5)) + 1):
         outages: dict[tuple[int, str], tuple[int, int]] = {}
         for _ in range(draw(st.integers(1, 3))):
-            start = draw(minute_grid(0, _END - 10))
-            end = draw(minute_grid(start + 10, _END))
+            start = draw(minute_grid(0, END - 10))
+            end = draw(minute_grid(start + 10, END))
             for service in draw(st.lists(st.sampled_from(worlds.SERVICES), min_size=1, unique=True)):
                 outages.setdefault((draw(st.sampled_from(_ELEMENTS)), service), (start, end))
         planned = draw(st.integers(0, 3)) == 0
@@ -135,7 +54,7 @@ def plans_of_a_world(draw: st.DrawFn) -> dict[int, Plan]:
         ]
         plans[number] = Plan(
             started,
-            draw(st.none() | minute_grid(started + 10, _END)) if planned else None,
+            draw(st.none() | minute_grid(started + 10, END)) if planned else None,
             planned,
             draw(st.sampled_from(statuses)),
             tuple((element, (service,), *span) for (element, service), span in outages.items()),
@@ -161,7 +80,7 @@ def test_net_intervals_agree_with_asking_each_minute_who_counts_it(
             add_plan(session, number, plan)
     order = sorted(plans, key=lambda number: (plans[number].started, number))
     runs = {
-        number: measure_impact(database, store, f"INC-2012-{number:05d}", actor="nora", as_of=worlds.at(_END)).run
+        number: measure_impact(database, store, f"INC-2012-{number:05d}", actor="nora", as_of=worlds.at(END)).run
         for number in order
     }
     paid: dict[tuple[int, str], list[int]] = {}
@@ -189,7 +108,7 @@ def _fill(database: Database, *plans: Plan) -> None:
 
 
 def _measure(database: Database, store: SnapshotStore, number: int) -> ImpactRun:
-    return measure_impact(database, store, f"INC-2012-{number:05d}", actor="nora", as_of=worlds.at(_END)).run
+    return measure_impact(database, store, f"INC-2012-{number:05d}", actor="nora", as_of=worlds.at(END)).run
 
 
 def _lost(store: SnapshotStore, run: ImpactRun, line: int, service: str = "voice") -> list[tuple[int, int]]:
