@@ -45,10 +45,22 @@ def quick_passwords() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[str]:
+def postgresql_place() -> str | None:
+    """Where the tests' PostgreSQL keeps its files: in memory, where there is enough of it; None for the usual place.
+
+    A database is three hundred files, and ext4 looks at every file that was deleted in the last minutes before it makes
+    another one: with a database made and dropped for every test that took a third of the suite's time.
+    """
+    shared_memory = Path("/dev/shm")  # noqa: S108 - a directory of its own is made there
+    enough = shared_memory.is_dir() and shutil.disk_usage(shared_memory).free >= _ENOUGH_BYTES
+    return str(shared_memory) if enough else None
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(postgresql_place: str | None) -> Iterator[str]:
     """A real PostgreSQL from its wheel, on a Unix socket; yields the URL of its own database."""
     # The socket's path must stay short, and the server's own user must be able to enter.
-    directory = Path(tempfile.mkdtemp(prefix="pg", dir=_quick_place()))
+    directory = Path(tempfile.mkdtemp(prefix="pg", dir=postgresql_place))
     directory.chmod(0o755)
     server = get_server(directory / "data", cleanup_mode="delete")
     try:
@@ -209,17 +221,6 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the folder of real data (../shared) is not beside this checkout")
     return SHARED
-
-
-def _quick_place() -> str | None:
-    """Memory, where there is enough of it; None for the usual place.
-
-    A database is three hundred files, and ext4 looks at every file that was deleted in the last minutes before it makes
-    another one: with a database made and dropped for every test that took a third of the suite's time.
-    """
-    shared_memory = Path("/dev/shm")  # noqa: S108 - a directory of its own is made there
-    enough = shared_memory.is_dir() and shutil.disk_usage(shared_memory).free >= _ENOUGH_BYTES
-    return str(shared_memory) if enough else None
 
 
 def _database_name(tmp_path: Path) -> str:
