@@ -233,7 +233,9 @@ def _ready(database: Database, model: Any) -> Callable[[Connection], object]:
     """What writes the rows of a table again as they are, in the form that the database takes in with least work."""
     table: Table = model.__table__
     # The ledger names the credits by their ids, which would be others.
-    names = [column.name for column in table.columns if column.name != "id" or model is Credit]
+    # What the database computes is nobody's to write.
+    written = [column.name for column in table.columns if column.computed is None]
+    names = [name for name in written if name != "id" or model is Credit]
     listed = ", ".join(f'"{name}"' for name in names)
     order = ", ".join(column.name for column in table.primary_key)
     query = f"SELECT {listed} FROM {table.name} ORDER BY {order}"
