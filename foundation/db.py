@@ -121,7 +121,12 @@ def next_reference(session: Session, kind: str, at: datetime) -> str:
 
 def insert_ignoring(session: Session, model: type[Base]) -> Any:
     """`INSERT ... ON CONFLICT DO NOTHING` for the session's database."""
-    return (postgresql if dialect_of(session) == "postgresql" else sqlite).insert(model).on_conflict_do_nothing()
+    return insert_of(dialect_of(session), model).on_conflict_do_nothing()
+
+
+def insert_of(dialect: str, target: Any) -> Any:
+    """The INSERT of that database, which can say what becomes of rows that are there already."""
+    return (postgresql if dialect == "postgresql" else sqlite).insert(target)
 
 
 def dialect_of(session: Session) -> str:

@@ -10,10 +10,10 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Row, Table, delete
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from foundation import clock
+from foundation.db import dialect_of, insert_of
 from notify.models import AddressDay, DeliveryKind, DeliveryState
 from notify.quiet_hours import Window, allowed_from
 from notify.suppression import find_suppressed, why_suppressed
@@ -160,8 +160,7 @@ def _add(session: Session, numbers: Counter[tuple[str, date]], *, sign: int = 1)
     ]
     if not rows:
         return {}
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(DAYS).values(rows)
+    insert = insert_of(dialect_of(session), DAYS).values(rows)
     upsert = insert.on_conflict_do_update(
         index_elements=["address", "day"], set_={"texts": DAYS.c.texts + insert.excluded.texts}
     )

@@ -30,12 +30,11 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator
 
-from foundation.db import database_now, dialect_of, is_one_of, now_of, one_of, packed, plain_rows
+from foundation.db import database_now, dialect_of, insert_of, is_one_of, now_of, one_of, packed, plain_rows
 from notify.carriers import Outgoing
 from notify.counters import COUNTED, COUNTS, HELD, ORPHANED, Changes
 from notify.models import ATTEMPTS, DELIVERIES, CampaignState, DeliveryKind, DeliveryState
@@ -325,7 +324,7 @@ def _noting(dialect: str, *, is_numbered: bool, is_over: bool) -> Insert:
     columns = (DELIVERIES.c.id, number, worker, DELIVERIES.c.changed_at, *(ending if is_over else [null()] * 3))
     rows = select(*columns).where(is_one_of(dialect, DELIVERIES.c.id, _THESE))
     names = ("delivery_id", "number", "worker", "started_at", *_ENDING)
-    added: Any = (postgresql if dialect == "postgresql" else sqlite).insert(ATTEMPTS).from_select(names, rows)
+    added = insert_of(dialect, ATTEMPTS).from_select(names, rows)
     ended = {name: added.excluded[name] for name in _ENDING}
     noting: Insert = added.on_conflict_do_update(index_elements=["delivery_id", "number"], set_=ended)
     return noting

@@ -11,12 +11,11 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from foundation import clock
-from foundation.db import Database, insert_ignoring
+from foundation.db import Database, dialect_of, insert_ignoring, insert_of
 from notify.accounts.book_counts import count_booked
 from notify.carriers import CarrierError, Manner, Outcome, Outgoing, Promises
 from notify.models import BookAccount, BookEntry, DeliveryState
@@ -147,8 +146,7 @@ def body_hash(account: str, kind: str, amount_minor: int | None, currency: str |
 def _increment(session: Session, sums: Mapping[tuple[str, str], int]) -> None:
     if not sums:
         return
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(BookAccount)
+    insert = insert_of(dialect_of(session), BookAccount)
     # Increments only: a balance that is set would lose what another writer added in between.
     upsert = insert.on_conflict_do_update(
         index_elements=["account", "currency"],
