@@ -232,10 +232,10 @@ def test_from_an_assessment_to_released_rows(benchmark: Any, database: Database,
 def _ready(database: Database, model: Any) -> Callable[[Connection], object]:
     """What writes the rows of a table again as they are, in the form that the database takes in with least work."""
     table: Table = model.__table__
-    # The ledger names the credits by their ids, which would be others.
     # What the database computes is nobody's to write.
-    written = [column.name for column in table.columns if column.computed is None]
-    names = [name for name in written if name != "id" or model is Credit]
+    own = [column.name for column in table.columns if column.computed is None]
+    # The ledger names the credits by their ids, which would be others.
+    names = [name for name in own if name != "id" or model is Credit]
     listed = ", ".join(f'"{name}"' for name in names)
     order = ", ".join(column.name for column in table.primary_key)
     query = f"SELECT {listed} FROM {table.name} ORDER BY {order}"
