@@ -19,6 +19,7 @@ from foundation.web.access import Foundations, set_up_access
 from foundation.web.api import ApiBlueprint, make_api
 from foundation.web.junk import refuse_junk
 from foundation.web.navigation import NavigationItem, list_navigation
+from foundation.web.sessions import PageSessions
 
 # One pasted list of every cell of an operator is about 2 MB.
 MOST_FORM_BYTES = 16_000_000
@@ -35,6 +36,7 @@ def make_app(settings: Settings, database: Database, store: SnapshotStore) -> Fl
     """The shell alone: sign-in, error pages, audit, `/healthz`; packages are added by `register`."""
     app = Flask("foundation.web", static_folder=None, static_url_path="/static")
     _configure(app, settings)
+    app.session_interface = PageSessions()
     app.extensions["foundations"] = Foundations(settings, database, store)
     app.extensions["navigation"] = [*errands.navigation, *audit_pages.navigation]
     app.extensions["incident_panels"] = []

@@ -78,6 +78,17 @@ def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(app):
     assert "Secure" not in cookie
 
 
+def test_only_a_page_lengthens_the_session_so_that_a_late_picture_signs_nobody_in_again(app):
+    client = app.test_client()
+    send(client, "/sign-in", {"name": "noc", "password": PASSWORD})
+    assert "Set-Cookie" in client.get("/incidents", headers={"Sec-Fetch-Dest": "document"}).headers
+    assert "Set-Cookie" in client.get("/incidents").headers
+    for address, asked_for in (("/shell/icon.svg", "image"), ("/shell/shell.css", "style"), ("/incidents", "empty")):
+        with client.get(address, headers={"Sec-Fetch-Dest": asked_for}) as answer:
+            assert answer.status_code == 200, address
+            assert "Set-Cookie" not in answer.headers, address
+
+
 def test_behind_https_the_cookie_is_secure_and_the_browser_told_to_stay(sqlite_database, store, tmp_path):
     from foundation.settings import read_settings
 
