@@ -12,6 +12,7 @@ import foundation.errands
 import foundation.schedule
 import foundation.snapshots
 import notify.adjustment_models
+import notify.book_models
 import notify.models
 import notify.progress_models
 import outage.models

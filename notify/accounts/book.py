@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 from foundation import clock
 from foundation.db import Database, dialect_of, insert_ignoring, insert_of
 from notify.accounts.book_counts import count_booked
+from notify.book_models import BookAccount, BookEntry
 from notify.carriers import CarrierError, Manner, Outcome, Outgoing, Promises
-from notify.models import BookAccount, BookEntry, DeliveryState
+from notify.models import DeliveryState
 
 # Kinds that move the balance; the others are buckets with an id and a window of their own.
 MONEY_KINDS = frozenset({"bill_credit", "balance_credit", "top_up", "bonus"})

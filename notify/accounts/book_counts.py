@@ -10,7 +10,7 @@ from sqlalchemy import Select, Table, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from notify.accounts.statements import BookTotal
-from notify.models import BookCount
+from notify.book_models import BookCount
 
 COUNTS: Table = BookCount.__table__  # type: ignore[assignment]  # declared as FromClause, is a Table
 _PLACE = ("campaign", "kind", "currency")

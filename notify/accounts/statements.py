@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from foundation.money import Money
-from notify.models import BookAccount, BookEntry
+from notify.book_models import BookAccount, BookEntry
 
 
 @dataclass(frozen=True)

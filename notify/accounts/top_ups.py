@@ -12,7 +12,7 @@ from foundation import clock
 from foundation.audit import write_audit
 from foundation.errors import InputError, RefusedError
 from notify.accounts.book import NewEntry, add_entries, body_hash
-from notify.models import BookEntry
+from notify.book_models import BookEntry
 
 
 def record_top_up(

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from flask import Blueprint, render_template, request
 
 from foundation.web import permission, reading
-from notify.models import BookEntry
+from notify.book_models import BookEntry
 from notify.queries import book_statement, book_totals
 
 book = Blueprint("book", __name__, url_prefix="/book", template_folder="templates")

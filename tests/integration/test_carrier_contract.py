@@ -17,6 +17,7 @@ from notify.accounts.adjustment_file import AdjustmentFileSide
 from notify.accounts.book import AccountBook
 from notify.accounts.tmf654 import Tmf654, Tmf654Settings
 from notify.adjustment_models import AdjustmentLine
+from notify.book_models import BookEntry
 from notify.carriers import Carrier, CarrierError, Outgoing
 from notify.channels.email import Email, EmailSettings
 from notify.channels.smpp import Smpp, SmppSettings
@@ -24,7 +25,7 @@ from notify.channels.smpp_bind import BindSettings
 from notify.channels.spool import Spool
 from notify.channels.twilio import Twilio, TwilioSettings
 from notify.incoming import Incoming
-from notify.models import BookEntry, DeliveryKind, DeliveryState
+from notify.models import DeliveryKind, DeliveryState
 from tests.loopback_balances import loopback_balances
 from tests.loopback_smsc import Smsc, loopback_smsc
 from tests.loopback_smtp import loopback_smtp

@@ -14,7 +14,8 @@ from compensation.models import Credit, LedgerEntry
 from foundation.cli import App
 from foundation.db import Database
 from foundation.settings import Settings
-from notify.models import BookEntry, Delivery
+from notify.book_models import BookEntry
+from notify.models import Delivery
 from notify.registry import make_spool
 from outage.models import Subscriber
 from wsgi import main

@@ -18,11 +18,12 @@ from foundation import clock
 from foundation.db import Database
 from notify.accounts.book import AccountBook
 from notify.accounts.statements import balance_total, totals
+from notify.book_models import BookAccount
 from notify.carriers import Carrier
 from notify.channels.spool import Spool
 from notify.counters import count_standings, recount_standings
 from notify.delivery import drain
-from notify.models import Attempt, BookAccount, DeliveryKind, DeliveryState
+from notify.models import Attempt, DeliveryKind, DeliveryState
 from notify.queries import campaign_counts, count_deliveries, list_deliveries
 from notify.settling import settle_unknown
 from notify.totals import posting_totals

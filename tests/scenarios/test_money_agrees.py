@@ -38,8 +38,9 @@ from compensation.rewards import RewardLine
 from compensation.simulation.whatif import simulate
 from foundation.db import Database
 from foundation.snapshots import SnapshotStore
+from notify.book_models import BookEntry
 from notify.channels.spool import Spool
-from notify.models import BookEntry, Delivery, DeliveryKind, DeliveryState
+from notify.models import Delivery, DeliveryKind, DeliveryState
 from notify.texts import install_ready_texts
 from outage.models import Incident, Subscriber
 from tests.credit_world import HEAD, CreditWorld

@@ -18,7 +18,8 @@ from sqlalchemy import func, select
 from compensation import credits, queries
 from compensation.confirmations import record_confirmations
 from foundation.settings import Settings
-from notify.models import BookEntry, Delivery, DeliveryKind, DeliveryState
+from notify.book_models import BookEntry
+from notify.models import Delivery, DeliveryKind, DeliveryState
 from notify.registry import make_spool
 from tests.processes import ROOT, Process, environment, free_port, started, wait_until
 from tests.world import World, decide
