@@ -90,7 +90,7 @@ def distinct_fees(database: Database, store: SnapshotStore, run: ImpactRun, fees
         session.get_one(ImpactRun, run.id).lines_snapshot = catalogue(session, written)
 
 
-def _world(database: Database, store: SnapshotStore) -> int:
+def fill_world(database: Database, store: SnapshotStore) -> int:
     """All lines, in the records too, lost 20 hours. Returns the run."""
     data.fill_base(database, store, data.LINES)
     with database.transaction() as session:
@@ -192,7 +192,7 @@ def _group_and_decide(store: SnapshotStore, situation: Situation) -> tuple[data.
 @pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 def test_from_an_assessment_to_released_rows(benchmark: Any, database: Database, store: SnapshotStore) -> None:
     """Wanted on PostgreSQL 1.3 times, on SQLite at a million lines 1.5 times what the bare rows take."""
-    run = _world(database, store)
+    run = fill_world(database, store)
     version = save_version(database, "discounted fee")
 
     def ready() -> tuple[tuple[str], dict[str, Any]]:
