@@ -4,25 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from foundation import clock
 from foundation.audit import write_audit
 from foundation.db import insert_ignoring
 from foundation.errors import InputError, NotFoundError, RefusedError
-from notify.models import WAVES, Campaign, CampaignState, Gate
-from notify.waves import Plan, forgive, open_canaries
+from notify.models import LAST_WAVE, WAVES, Campaign, CampaignState, Gate
+from notify.waves import Plan, Seen, forgive, look, open_canaries
 
 
 @dataclass(frozen=True, slots=True)
 class GateView:
-    """How far one kind is open: the per cent of its rows that may go now."""
+    """How far one kind is open: the per cent of its rows that may go now.
+
+    The next wave opens when `needed` outcomes are in. `waits_for` says so in words, with how many rows are accepted
+    but have no receipt yet, and how many wait for a time, a condition or their credit; empty when nothing waits.
+    """
 
     kind: str
     open_percent: int
-    is_open: bool
+    outcomes: int
+    needed: int
+    waits_for: str
+
+    @property
+    def is_open(self) -> bool:
+        """Whether all waves are open."""
+        return self.open_percent == WAVES[-1]
 
 
 def plan_campaign(session: Session, campaign: str, plan: Plan, *, actor: str) -> Campaign:
@@ -87,9 +99,20 @@ def get_campaign(session: Session, campaign: str, *, lock: bool = False) -> Camp
 
 
 def list_gates(session: Session, campaign: str) -> Sequence[GateView]:
-    """How far each kind of a campaign is open."""
-    gates = session.scalars(select(Gate).where(Gate.campaign == campaign).order_by(Gate.kind)).all()
-    return [GateView(str(gate.kind), WAVES[gate.open_wave], WAVES[gate.open_wave] == WAVES[-1]) for gate in gates]
+    """How far each kind of a campaign is open, and what the next wave waits for."""
+    found = session.get(Campaign, campaign)
+    if found is None:
+        return []
+    return [_view(gate, seen, found) for gate, seen in look(session, campaign)]
+
+
+def _view(gate: Row[Any], seen: Seen, campaign: Campaign) -> GateView:
+    needed, told = seen.needed(campaign.canary_rows), ""
+    if campaign.state == CampaignState.RUNNING and gate.open_wave < LAST_WAVE and seen.outcomes < needed:
+        others = {"accepted without a receipt so far": seen.accepted, "held or waiting for their credit": seen.asleep}
+        parts = [f"{rows:,} are {what}" for what, rows in others.items() if rows]
+        told = "; ".join([f"{seen.outcomes:,} of the {needed:,} outcomes are in that open it", *parts])
+    return GateView(str(gate.kind), WAVES[gate.open_wave], seen.outcomes, needed, told)
 
 
 def _move(session: Session, campaign: str, state: CampaignState, *, actor: str, reason: str) -> bool:

@@ -50,11 +50,13 @@ def status(app: App, campaign: str, as_json: bool) -> None:
         waiting = queries.count_waiting(session, campaign)
         held = queries.count_held(session, campaign)
         steering = queries.find_campaign(session, campaign)
-        gates = {gate.kind: gate.open_percent for gate in list_gates(session, campaign)}
+        gates = list_gates(session, campaign)
     if as_json:
         document = {"campaign": campaign, "counts": counts, "amounts_minor": amounts, "waiting": waiting, "held": held}
         state = None if steering is None else str(steering.state)
-        app.print_json(document | {"state": state, "open_percent": gates})
+        opened = {gate.kind: gate.open_percent for gate in gates}
+        waits_for = {gate.kind: gate.waits_for for gate in gates if gate.waits_for}
+        app.print_json(document | {"state": state, "open_percent": opened, "waits_for": waits_for})
         return
     if steering is None:
         app.console.print(f"{campaign}: nothing was enqueued")
@@ -65,8 +67,11 @@ def status(app: App, campaign: str, as_json: bool) -> None:
             table.add_row(kind, state, f"{count:,}")
     app.console.print(table)
     app.console.print(f"{waiting:,} messages wait for their postings, {held:,} deliveries are held")
-    opened = ", ".join(f"{percent} % of {kind}s" for kind, percent in sorted(gates.items())) or "nothing"
-    app.console.print(f"{steering.state}; open: {opened}" + (f"; {steering.reason}" if steering.reason else ""))
+    waves = ", ".join(f"{gate.open_percent} % of {gate.kind}s" for gate in gates) or "nothing"
+    app.console.print(f"{steering.state}; open: {waves}" + (f"; {steering.reason}" if steering.reason else ""))
+    for gate in gates:
+        if gate.waits_for:
+            app.console.print(f"the next wave of {gate.kind}s: {gate.waits_for}", soft_wrap=True)
 
 
 def _add_steering(name: str, step: Steering, said: str, done: str, already: str) -> None:

@@ -55,12 +55,21 @@ class Step(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Outcomes of the open waves of one kind: `expected` may still come now, `possible` is all that is not gone."""
+    """Outcomes of the open waves of one kind: `expected` may still come now, `possible` is all that is not gone.
+
+    `accepted` rows wait for a receipt, `asleep` ones for something else: a time, a condition, their credit.
+    """
 
     outcomes: int
     bad: int
     expected: int
     possible: int
+    accepted: int = 0
+    asleep: int = 0
+
+    def needed(self, canary_rows: int) -> int:
+        """How many outcomes must be in before the next wave opens."""
+        return -(-max(self.expected, min(canary_rows, self.possible)) * _IN_PERCENT // 100)
 
 
 def first_wave(rows: Mapping[int, int], plan: Plan | Row[Any]) -> int:
@@ -77,8 +86,7 @@ def judge(seen: Seen, *, checked: int, checked_bad: int, open_wave: int, plan: P
     """Whether failures since the last look stop the campaign, and whether the next wave may open; pure."""
     outcomes, bad = seen.outcomes - checked, seen.bad - checked_bad
     enough = outcomes * 100 >= plan.canary_rows * _IN_PERCENT
-    needed = max(seen.expected, min(plan.canary_rows, seen.possible))
-    may_open = open_wave < LAST_WAVE and seen.outcomes * 100 >= needed * _IN_PERCENT
+    may_open = open_wave < LAST_WAVE and seen.outcomes >= seen.needed(plan.canary_rows)
     # The end of a wave is judged even if it is small, unless its outcomes were judged shortly before.
     judged = enough or (may_open and not checked)
     if judged and bad * 100 > plan.failure_percent * outcomes:
@@ -130,10 +138,15 @@ def advance(session: Session, final_channels: Collection[str]) -> int:
     return sum(_move_gate(session, gate, final_channels) for gate in session.execute(query).all())
 
 
+def look(session: Session, campaign: str) -> list[tuple[Row[Any], Seen]]:
+    """The gates of a campaign by kind, with what came of their open waves; what is accepted is no outcome yet."""
+    gates = select(GATES, literal(0).label("is_old")).where(GATES.c.campaign == campaign).order_by(GATES.c.kind)
+    return [(gate, _see(session, gate, ())) for gate in session.execute(gates).all()]
+
+
 def forgive(session: Session, campaign: str) -> None:
     """Judge a campaign only by what comes from now on."""
-    for gate in session.execute(select(GATES, literal(0).label("is_old")).where(GATES.c.campaign == campaign)).all():
-        seen = _see(session, gate, ())
+    for gate, seen in look(session, campaign):
         change = update(GATES).where(GATES.c.campaign == campaign, GATES.c.kind == gate.kind)
         session.execute(change.values(checked=seen.outcomes, checked_bad=seen.bad))
 
@@ -176,7 +189,8 @@ def _see(session: Session, gate: Row[Any], final_channels: Collection[str]) -> S
     bad = found["failed"] + found["unknown"]
     outcomes = bad + found["delivered"]
     expected = outcomes + found["pending"] + found["accepted"]
-    return Seen(outcomes, bad, expected, sum(found.values()) - found["cancelled"] - found["suppressed"])
+    possible = sum(found.values()) - found["cancelled"] - found["suppressed"]
+    return Seen(outcomes, bad, expected, possible, found["accepted"], found["waiting"] + found["held"])
 
 
 def _stop(session: Session, gate: Row[Any], seen: Seen) -> None:

@@ -84,11 +84,14 @@ class TroubleAnswer(Schema):
 
 
 class GateAnswer(Schema):
-    """How far one kind is open."""
+    """How far one kind is open, and what the next wave waits for."""
 
     kind = fields.String()
     open_percent = fields.Integer()
     is_open = fields.Boolean()
+    outcomes = fields.Integer()
+    needed = fields.Integer()
+    waits_for = fields.String()
 
 
 class StandingAnswer(ReleaseAnswer):

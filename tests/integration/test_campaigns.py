@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
+from foundation import clock
 from foundation.audit import AuditEntry
 from foundation.db import Database
 from foundation.errors import InputError, NotFoundError, RefusedError
@@ -93,6 +95,22 @@ def test_a_canary_that_goes_well_opens_everything_by_itself(database: Database):
     with database.reading() as session:
         [gate] = list_gates(session, CAMPAIGN)
     assert gate.is_open
+
+
+def test_a_wave_that_waits_says_for_what(database: Database):
+    bill_run = clock.now() + timedelta(days=20)
+    put(database, (posting(number, not_before=bill_run if number % 10 else None) for number in range(3000)))
+    delivered = run(database, {"book": Wire()}).delivered
+    with database.reading() as session:
+        [gate] = list_gates(session, CAMPAIGN)
+        held = queries.count_held(session, CAMPAIGN)
+    assert 0 < delivered == gate.outcomes < gate.needed == 90
+    assert gate.waits_for.startswith(f"{delivered} of the 90 outcomes are in that open it; ")
+    assert gate.waits_for.endswith(" are held or waiting for their credit")
+    assert held == 2700
+    with database.transaction() as session:
+        pause_campaign(session, CAMPAIGN, **WHO)
+        assert list_gates(session, CAMPAIGN)[0].waits_for == ""
 
 
 def test_a_small_campaign_goes_at_once_by_priority(database: Database):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from foundation import access
+from foundation import access, clock
 from foundation.cli import App, Shell
 from foundation.db import Database
 from foundation.errors import RefusedError
@@ -76,6 +78,15 @@ def test_a_campaign_is_paused_resumed_and_aborted(terminal: Terminal, database: 
     status = json.loads(terminal("delivery", "status", CAMPAIGN, "--json").output)
     assert (status["state"], status["counts"]) == ("aborted", {"posting": {"cancelled": 5, "delivered": 3}})
     assert terminal("delivery", "resume", CAMPAIGN, *WHY).exit_code == 2
+
+
+def test_a_wave_that_waits_says_for_what(terminal: Terminal, database: Database):
+    held: dict[str, Any] = {"campaign": "AS-1", "not_before": clock.now() + timedelta(days=1)}
+    put(database, [posting(number, key=f"AS-1:{number}", **held) for number in range(1000)])
+    told = "the next wave of postings: 0 of the 90 outcomes are in that open it; "
+    assert told in terminal("delivery", "status", "AS-1").output
+    status = json.loads(terminal("delivery", "status", "AS-1", "--json").output)
+    assert status["waits_for"]["posting"].endswith("are held or waiting for their credit")
 
 
 def test_how_a_campaign_goes_out_is_said_before_its_release_and_kept(terminal: Terminal, database: Database):
