@@ -146,7 +146,7 @@ class SnapshotStore:
         A layer is read with what it lies over, in no order.
         """
         plain = [str(path) for path, layer in map(self._found, snapshot_ids) if layer is None]
-        parts = [f"read_parquet([{', '.join(map(_quoted, plain))}])"] if plain else []
+        parts = [f"read_parquet([{', '.join(map(quoted, plain))}])"] if plain else []
         parts += [self._layered(path, *layer) for path, layer in map(self._found, snapshot_ids) if layer is not None]
         return parts[0] if len(parts) == 1 else f"({' UNION ALL '.join(f'FROM {part}' for part in parts)})"
 
@@ -207,7 +207,7 @@ class SnapshotStore:
         return path, _layer_of(path)
 
     def _layered(self, path: Path, over: str, key: str) -> str:
-        upper, lower = f"read_parquet({_quoted(str(path))})", self.source(over)
+        upper, lower = f"read_parquet({quoted(str(path))})", self.source(over)
         return f"(FROM {upper} UNION ALL FROM {lower} lower_rows ANTI JOIN {upper} upper_rows USING ({key}))"
 
     def write_query(self, workspace: Workspace, kind: str, query: str, *, row_group: int = _ROW_GROUP) -> WrittenFile:
@@ -219,7 +219,7 @@ class SnapshotStore:
         with self._unfinished_path() as unfinished:
             # The second version keeps whole numbers as differences: a tenth less to store, read in a third of the time.
             form = f"FORMAT parquet, PARQUET_VERSION V2, COMPRESSION zstd, ROW_GROUP_SIZE {row_group}"
-            workspace.execute(f"COPY ({query}) TO {_quoted(str(unfinished))} ({form})")
+            workspace.execute(f"COPY ({query}) TO {quoted(str(unfinished))} ({form})")
             return self.finish(unfinished, kind)
 
     def write_batches(
@@ -362,7 +362,8 @@ def _layer_of(path: Path) -> tuple[str, str] | None:
     return (metadata[_OVER].decode(), metadata[_KEY].decode()) if _OVER in metadata else None
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text as a literal of SQL."""
     return "'" + text.replace("'", "''") + "'"
 
 

@@ -8,10 +8,11 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from foundation.snapshots import Workspace
+from foundation.snapshots import Workspace, quoted
 from outage.runs.flat import Flags, Integers, Words
-from outage.runs.shapes import Shapes, name_array
+from outage.runs.shapes import SCHEMA, Shapes, name_array
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 
@@ -24,13 +25,9 @@ _NAMES_PER_MB = 5_000
 """So many are compared at once."""
 _WORDS = 2
 
-_TABLES = (
-    "CREATE TEMP TABLE kept (pattern UUID)",
-    "CREATE TEMP TABLE doubtful "
-    "(turn BIGINT, pattern UUID, services VARCHAR[], started_at BIGINT[], ended_at BIGINT[])",
-)
+_DOUBTFUL = SCHEMA.append(pa.field("turn", pa.int64()))
+_KEPT = "CREATE TEMP TABLE kept (pattern UUID)"
 _KEEP = "INSERT INTO kept SELECT DISTINCT pattern FROM doubtful SEMI JOIN certain USING (pattern)"
-_DOUBT = "INSERT INTO doubtful SELECT {turn}, pattern, services, started_at, ended_at FROM uncertain"
 # All rows of a pattern are taken from one range: another may have other services together in a row.
 _LEFT = """
 SELECT pattern, services, started_at, ended_at FROM doubtful ANTI JOIN kept USING (pattern)
@@ -43,7 +40,7 @@ class KeptPatterns:
     """The patterns that were written: bits that say of most new ones at once that they are new (a Bloom filter).
 
     What they cannot say that of, because it was written before or shares its bits with what was, waits to the end, and
-    is then compared by whole names. Those stand in a file: in tables they would take what memory there is. Has to be
+    is then compared by whole names. Both stand in files: in tables they would take what memory there is. Has to be
     closed.
     """
 
@@ -52,12 +49,11 @@ class KeptPatterns:
         wanted = min(max(expected * _BITS_PER_PATTERN, _LEAST_BITS), memory_mb * _BITS_PER_MB)
         self._bits = np.zeros(2 ** (int(wanted).bit_length() - 4), np.uint8)
         self._workspace = workspace
-        self._names = workspace.scratch_file()
+        self._names, self._doubtful = workspace.scratch_file(), workspace.scratch_file()
+        self._waiting = pq.ParquetWriter(self._doubtful, _DOUBTFUL, compression="zstd", use_dictionary=False)
         self._at_once = memory_mb * _NAMES_PER_MB
         self._turn = 0
         self._any_doubtful = False
-        for statement in _TABLES:
-            workspace.execute(statement)
 
     def take_new(self, shapes: Shapes, places: Integers) -> tuple[pa.Table, int]:
         """The rows of those patterns, of these in some places, that are certainly new, and how many patterns that are.
@@ -68,20 +64,26 @@ class KeptPatterns:
         new = self._add(shapes.names[:, places])
         if not new.all():
             self._any_doubtful = True
-            self._workspace.register_arrow("uncertain", shapes.rows(places[~new]))
-            self._workspace.execute(_DOUBT.format(turn=self._turn))
+            rows = shapes.rows(places[~new])
+            self._waiting.write_table(rows.append_column("turn", pa.repeat(self._turn, rows.num_rows)))
         certain = places[new]
         self._names.write(shapes.names[:, certain].T.tobytes())
         return shapes.rows(certain), len(certain)
 
     def close(self) -> None:
-        """Give the file up."""
+        """Give the files up."""
+        self._waiting.close()
+        self._doubtful.close()
         self._names.close()
 
     def left(self, *, size: int) -> Iterator[pa.RecordBatch]:
         """The rows of those that waited and were not written, in batches of about `size`; the last but `count_left`."""
         if not self._any_doubtful:
             return
+        self._waiting.close()
+        self._doubtful.flush()
+        for statement in (f"CREATE TEMP VIEW doubtful AS FROM read_parquet({quoted(self._doubtful.name)})", _KEPT):
+            self._workspace.execute(statement)
         self._names.seek(0)
         while len(names := np.fromfile(self._names, np.uint64, self._at_once * _WORDS)):
             self._workspace.register_arrow("certain", pa.table({"pattern": name_array(names.reshape(-1, _WORDS).T)}))
