@@ -22,8 +22,9 @@ from foundation import clock
 from foundation.audit import write_audit
 from foundation.db import Database
 from foundation.errors import RefusedError
-from foundation.snapshots import SnapshotStore, Workspace
+from foundation.snapshots import SnapshotStore
 from foundation.together import made_ahead
+from foundation.workspaces import Workspace
 from notify.loading import load
 from notify.registry import EMBEDDED
 from notify.routing import Routing

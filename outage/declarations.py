@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from foundation import clock
 from foundation.audit import write_audit
 from foundation.errors import InputError, NotFoundError, RefusedError
-from foundation.snapshots import SnapshotStore, Workspace
+from foundation.snapshots import SnapshotStore
+from foundation.workspaces import Workspace
 from outage import evidence_sql
 from outage.incidents.incidents import get_incident
 from outage.incidents.timeline import check_aware, record_change, shown

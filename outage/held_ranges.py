@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from foundation.snapshots import Workspace
+from foundation.workspaces import Workspace
 from outage import evidence_sql
 
 _RANGES = pa.schema([("first_key", pa.int64()), ("last_key", pa.int64()), ("element_id", pa.int64())])

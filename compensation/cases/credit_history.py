@@ -21,7 +21,8 @@ from compensation.rewards import CASH
 from compensation.terms import Over
 from foundation import clock
 from foundation.bulk import read_batches
-from foundation.snapshots import SnapshotStore, Workspace, WrittenFile
+from foundation.snapshots import SnapshotStore, WrittenFile
+from foundation.workspaces import Workspace
 from notify.models import Delivery, DeliveryKind
 from outage.models import Incident
 

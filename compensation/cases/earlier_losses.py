@@ -14,7 +14,8 @@ from compensation.cases.earlier_sql import RunSource
 from compensation.decision.earlier import NONE
 from compensation.document.reading import PolicyDocument
 from foundation import clock
-from foundation.snapshots import SnapshotStore, Workspace, WrittenFile
+from foundation.snapshots import SnapshotStore, WrittenFile
+from foundation.workspaces import Workspace
 from outage.lifecycle import VOID, IncidentKind
 from outage.models import ImpactRun, Incident
 from outage.runs.holding import with_holding_run

@@ -21,7 +21,8 @@ from compensation.decision.settling import Standing
 from compensation.document.reading import TableDecision
 from compensation.reward_json import reward_to_json
 from compensation.rewards import Per, RewardLine
-from foundation.snapshots import SnapshotStore, Workspace, WrittenFile
+from foundation.snapshots import SnapshotStore, WrittenFile
+from foundation.workspaces import Workspace
 
 MANY_CASES = 5_000
 """Above so many the cases are kept in a snapshot; up to it each is a row with its trace."""

@@ -24,7 +24,8 @@ from compensation.feel import FeelType
 from compensation.periods import read_name
 from foundation import clock
 from foundation.errors import RefusedError
-from foundation.snapshots import SnapshotStore, Workspace
+from foundation.snapshots import SnapshotStore
+from foundation.workspaces import Workspace
 from outage.models import ImpactRun, Incident
 from outage.runs.lines import patterns_of
 from outage.runs.patterns import spans_source

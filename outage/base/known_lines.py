@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from foundation.bulk import read_batches
 from foundation.errors import NotFoundError
-from foundation.snapshots import SnapshotStore, Workspace
+from foundation.snapshots import SnapshotStore
+from foundation.workspaces import Workspace
 from outage.models import Account, BulkState, Subscriber
 
 _LINES = pa.schema(

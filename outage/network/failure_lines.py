@@ -12,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from foundation import clock
-from foundation.snapshots import SnapshotStore, Workspace
+from foundation.snapshots import SnapshotStore
+from foundation.workspaces import Workspace
 from outage.evidence import Evidence
 from outage.held_ranges import HeldRange, lay_out_base
 from outage.models import BulkState, NumberRange, PresencePart

@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 from foundation import clock
 from foundation.bulk import Progress
 from foundation.errors import InputError
-from foundation.snapshots import SnapshotStore, Workspace, WrittenFile
+from foundation.snapshots import SnapshotStore, WrittenFile
+from foundation.workspaces import Workspace
 from outage.base.known_lines import lay_out_lines, read_once
 from outage.imports.column_checks import Check, check_instant, text_of
 from outage.imports.importing import Column, CsvFile, Rejects

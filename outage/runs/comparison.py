@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from foundation.snapshots import SnapshotStore, Workspace
+from foundation.snapshots import SnapshotStore
+from foundation.workspaces import Workspace
 from outage.models import ImpactRun
 from outage.runs import comparison_sql
 from outage.runs.impact_sql import FACTS

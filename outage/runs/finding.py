@@ -10,7 +10,8 @@ from itertools import pairwise
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from foundation.snapshots import SnapshotStore, Workspace
+from foundation.snapshots import SnapshotStore
+from foundation.workspaces import Workspace
 from outage import evidence_sql
 from outage.evidence import CLAIMED, Evidence
 from outage.runs import impact_sql

@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime, time, timedelta
 import pyarrow as pa
 
 from foundation import clock
-from foundation.snapshots import SnapshotStore, Workspace
+from foundation.snapshots import SnapshotStore
+from foundation.workspaces import Workspace
 from outage import evidence_sql
 from outage.evidence import CLAIMED, PRECEDENCE, Evidence, alike
 from outage.held_ranges import HeldRange, lay_out_base

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from foundation.snapshots import Workspace, quoted
+from foundation.workspaces import Workspace, quoted
 from outage.runs.flat import Flags, Integers, Words
 from outage.runs.shapes import SCHEMA, Shapes, name_array
 

@@ -6,7 +6,8 @@ import contextlib
 from dataclasses import replace
 from typing import Any
 
-from foundation.snapshots import SnapshotStore, Workspace
+from foundation.snapshots import SnapshotStore
+from foundation.workspaces import Workspace
 from outage.runs import impact_sql
 from outage.runs.finding import Finding
 from outage.runs.inputs import RunInputs, lay_out

@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from foundation.clock import from_unix
-from foundation.snapshots import SnapshotStore, Workspace
+from foundation.snapshots import SnapshotStore
+from foundation.workspaces import Workspace
 from outage.intervals import (
     Interval,
     IntervalSet,

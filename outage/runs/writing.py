@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from foundation.snapshots import SnapshotStore, SnapshotWriter, Workspace, WrittenFile
+from foundation.snapshots import SnapshotStore, SnapshotWriter, WrittenFile
+from foundation.workspaces import Workspace
 from outage import evidence_sql
 from outage.runs import impact_sql
 from outage.runs.finding import ALL, Ids

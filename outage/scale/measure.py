@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from foundation import clock
 from foundation.errors import InputError
-from foundation.snapshots import SnapshotStore, Workspace
+from foundation.snapshots import SnapshotStore
+from foundation.workspaces import Workspace
 from outage.incidents.incidents import get_incident
 from outage.incidents.outages import count_open
 from outage.incidents.timeline import check_aware, shown

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from foundation import clock
 from foundation.errors import InputError, RefusedError
 from foundation.logging import get_logger
-from foundation.snapshots import SnapshotStore, Workspace
+from foundation.snapshots import SnapshotStore
+from foundation.workspaces import Workspace
 from notify.conditions import hold_again, release_holds
 from notify.models import DeliveryKind, Purpose
 from notify.outbox import NewDelivery, enqueue

@@ -31,7 +31,7 @@ ADAPTERS = {
     "requests": ("notify/channels/twilio_transport.py", "notify/accounts/tmf654.py"),
     "smpplib": ("notify/channels/smpp_bind.py",),
     "procrastinate": ("notify/scale.py",),
-    "duckdb": ("foundation/snapshots.py",),
+    "duckdb": ("foundation/workspaces.py",),
     "numpy": (
         *(f"outage/runs/{room}.py" for room in ("flat", "found", "kept", "seen", "shapes", "stays")),
         "compensation/simulation/account_kinds.py",
