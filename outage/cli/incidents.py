@@ -98,7 +98,7 @@ def open_incident(
             severity=Severity(severity),
             cause_class=CauseClass(cause),
             started_at=started,
-            outages=[OutageStart(element, wanted, None, Degree(degree)) for element in elements],
+            outages=[OutageStart(element, wanted, None, Degree(degree)) for element in dict.fromkeys(elements)],
             planned=planned,
             kind=IncidentKind.BILLING if billing else IncidentKind.NETWORK,
             actor=actor,
@@ -126,7 +126,7 @@ def add_outages(
     """Add outages to an INCIDENT."""
     app.staff(actor, "incidents.write")
     wanted = services_of(services)
-    starts = [OutageStart(element, wanted, started, Degree(degree), ended) for element in elements]
+    starts = [OutageStart(element, wanted, started, Degree(degree), ended) for element in dict.fromkeys(elements)]
     with app.database.transaction() as session:
         found = incidents.get_incident(session, ref)
         rows = incidents.add_outages(session, found, starts, actor=actor)

@@ -83,7 +83,7 @@ def _parsed(text: str, where: str) -> Any:
 
 @click.command()
 @click.argument("ref", metavar="INCIDENT")
-@click.option("--as-of", type=INSTANT, help="Where outages that are still open are measured to; default: now.")
+@click.option("--as-of", type=INSTANT, help="Where what is open is measured to; default: now; announced work: its end.")
 @click.option("--hold-hours", type=int, default=6, show_default=True, help="How old a last sighting may be.")
 @click.option("--home-area-share", default="1", show_default=True, help="Share of an area's cells that must be out.")
 @staff_option

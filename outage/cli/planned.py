@@ -238,9 +238,7 @@ def _say_what_it_would_hit(app: App, ref: str, actor: str) -> None:
     from outage.runs.impact import measure_impact
 
     app.staff(actor, "impact.run")
-    with app.database.reading() as session:
-        ends_at = get_incident(session, ref).announced_end_at
-    measured = measure_impact(app.database, app.store, ref, actor=actor, as_of=ends_at)
+    measured = measure_impact(app.database, app.store, ref, actor=actor)
     click.echo("would hit")
     print_counts(measured.run.counts)
 

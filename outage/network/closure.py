@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from outage.intervals import IntervalSet, intersection, union
@@ -59,6 +59,20 @@ def spread_of(network: Network, own: Mapping[tuple[int, str], IntervalSet]) -> S
     on each other in a cycle.
     """
     return _Closing(network, own).close()
+
+
+def together(spreads: Sequence[Spread]) -> Spread:
+    """What all of these tell, each combination of states united once."""
+    states = _Numbered((_UP,))
+    numbers: dict[tuple[int, ...], int] = {}
+    of: dict[int, int] = {}
+    for element in {element for spread in spreads for element in spread.of}:
+        key = tuple(spread.of.get(element, -1) for spread in spreads)
+        if key not in numbers:
+            told = [spread.states[number] for spread, number in zip(spreads, key, strict=True) if number >= 0]
+            numbers[key] = states.number(tuple(union(*sets) for sets in zip(*told, strict=True)))
+        of[element] = numbers[key]
+    return Spread(tuple(states), of)
 
 
 class _Closing:

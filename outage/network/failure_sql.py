@@ -8,6 +8,7 @@ services it is without) and `today` (zone, day). Instants are Unix seconds.
 from __future__ import annotations
 
 # Of the lines seen on a fallen cell, all cells of their last moment: those that are fallen, for any other is no loss.
+# A stay that began after the last sighting ends what that one says, as it does in a run.
 _PLACES = """
 CREATE TEMP TABLE places AS
 WITH near AS (
@@ -16,7 +17,10 @@ WITH near AS (
         SELECT line_id FROM sightings WHERE seen_at BETWEEN $1 AND $2 AND element_id IN (SELECT element_id FROM fallen)
     )
 ), newest AS (
-    SELECT line_id, max(seen_at) AS seen_at FROM near GROUP BY line_id
+    SELECT line_id, max(seen_at) AS seen_at FROM (
+        SELECT line_id, seen_at FROM near
+        UNION ALL SELECT line_id, started_at FROM visits WHERE started_at BETWEEN $1 AND $2
+    ) GROUP BY line_id
 )
 SELECT near.line_id, near.element_id
 FROM near JOIN newest ON newest.line_id = near.line_id AND newest.seen_at = near.seen_at

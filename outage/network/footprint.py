@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime
+from itertools import pairwise
 
 from sqlalchemy import BigInteger, select, type_coerce
 from sqlalchemy.orm import Session
 
 from foundation import clock
-from outage.intervals import Interval, IntervalSet, normalise
+from outage.intervals import Interval, IntervalSet, clip, normalise
 from outage.lifecycle import Degree
-from outage.models import Incident, Outage
-from outage.network.closure import NOTHING, Spread, spread_of
+from outage.models import Outage
+from outage.network.closure import NOTHING, Spread, spread_of, together
 from outage.network.inventory import inventory_stamp
 from outage.network.kept import Kept
 from outage.network.map import network_at
+from outage.network.turns import turns_between
 
 _NEVER_ENDED = 1 << 40
 """Where an open outage is taken to end before anybody asks as of when: far beyond any instant."""
 _MOST_ELEMENTS = 500_000
 _kept: Kept[tuple[str, ...], Spread] = Kept(_MOST_ELEMENTS)
 _Row = tuple[int, str, int, int | None]
+_Losses = Mapping[tuple[int, str], IntervalSet]
 
 
 def footprint(
@@ -30,8 +34,9 @@ def footprint(
 ) -> dict[tuple[int, str], IntervalSet]:
     """Per (element id, service) of one incident: the Unix seconds without it, own outages and all that follow.
 
-    Outages still open are measured up to `as_of`, later ones are cut there. Dependencies count as valid at the
-    incident's start. Only outages of `degree` count: what is merely degraded takes nothing from its dependents.
+    Outages still open are measured up to `as_of`, later ones are cut there. Elements and dependencies count while they
+    are valid: a cell that is moved to another controller in the middle of an outage is without service until then. Only
+    outages of `degree` count: what is merely degraded takes nothing from its dependents.
     An element that names its services is never without one that it does not carry, except by its own outage.
     Raises InputError when the dependencies of the affected elements form a cycle.
     """
@@ -46,19 +51,55 @@ def incident_spread(session: Session, incident_id: int, *, degree: Degree = Degr
     rows = _outages(session, incident_id, degree)
     if not rows:
         return NOTHING
-    started_at = session.scalars(select(Incident.started_at).where(Incident.id == incident_id)).one()
     stamp = inventory_stamp(session)
     if stamp is None:
-        return spread_of(network_at(session, started_at).network, _own(rows))
-    key = (stamp, str(started_at), hashlib.sha256(repr(rows).encode()).hexdigest())
+        return _spread(session, _own(rows))
+    key = (stamp, hashlib.sha256(repr(rows).encode()).hexdigest())
     found = _kept.find(key)
     if found is not None:
         return found
-    made = spread_of(network_at(session, started_at).network, _own(rows))
+    made = _spread(session, _own(rows))
     # Where reads are not of one moment, another transaction may have changed the inventory in between.
     if inventory_stamp(session) == stamp:
         _kept.keep(key, made, len(made.of))
     return made
+
+
+def turns_under(session: Session, incident_id: int, as_of: datetime) -> list[int]:
+    """The instants, in Unix seconds, at which the network changed under an incident's lost elements before `as_of`."""
+    own = _own(_outages(session, incident_id, Degree.LOST))
+    until = clock.to_unix(as_of)
+    return [turn for turn in _turns(session, own) if turn < until] if own else []
+
+
+def _spread(session: Session, own: _Losses) -> Spread:
+    """What lost elements take along, in each stretch by the network that is valid in it."""
+    first, last = _extent(own)
+    if first == last:
+        return NOTHING
+    ends = [first, *_turns(session, own), last]
+    if len(ends) == 2:
+        return spread_of(network_at(session, clock.from_unix(first)).network, own)
+    return together(
+        [
+            spread_of(
+                network_at(session, clock.from_unix(start)).network,
+                {key: clip(out, start, end) for key, out in own.items()},
+            )
+            for start, end in pairwise(ends)
+        ]
+    )
+
+
+def _turns(session: Session, own: _Losses) -> list[int]:
+    first, last = _extent(own)
+    return turns_between(session, {element for element, _ in own}, first, last)
+
+
+def _extent(own: _Losses) -> Interval:
+    """When the first of these is lost and the last one comes back; (0, 0) when none lasts a second."""
+    filled = [out for out in own.values() if out]
+    return min((out[0][0] for out in filled), default=0), max((out[-1][1] for out in filled), default=0)
 
 
 def _outages(session: Session, incident_id: int, degree: Degree) -> list[_Row]:

@@ -18,7 +18,7 @@ from outage.evidence import area_losses, joined
 from outage.held_ranges import HeldRange
 from outage.lifecycle import Degree
 from outage.models import Declaration, Incident, Listing, NetworkElement, NumberRange, Outage
-from outage.network.footprint import footprint
+from outage.network.footprint import footprint, turns_under
 from outage.network.inventory import current_version
 from outage.presence.presence import FORGOTTEN, parts_between
 from outage.runs.deduction import deductions_of
@@ -68,6 +68,7 @@ def gather(
         ends.append(incident.restored_at)
     measured_to = as_of if any_open else max(ends, default=incident.started_at)
     losses = footprint(session, incident.id, measured_to)
+    turns = turns_under(session, incident.id, measured_to)
     extent = (clock.to_unix(incident.started_at), clock.to_unix(incident.restored_at or measured_to))
     window = _window(losses, extent if said.declared else None, hold_hours * 3600)
     cells = _area_cells(session, incident, losses)
@@ -86,9 +87,9 @@ def gather(
         impaired=impaired_of(session, incident, losses, measured_to) if said.declared else {},
         deductions=deductions_of(session, incident, until=measured_to),
     )
-    content = {
+    content: dict[str, Any] = {
         "outages": [[element, service, *map(_unix, span)] for element, service, *span in outages],
-        "dependencies_at": extent[0],
+        "dependencies_at": [extent[0], *turns] if turns else extent[0],
         "inventory": current_version(session, "inventory"),
         "hold_hours": hold_hours,
         "home_area_share": str(home_area_share) if inputs.areas else None,

@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 from foundation import clock
 from foundation.bulk import Progress
 from foundation.db import Database
-from foundation.errors import InputError
+from foundation.errors import InputError, RefusedError
 from foundation.snapshots import SnapshotStore, WrittenFile, catalogue
 from outage.base.mirror import ensure_mirror
 from outage.incidents.incidents import get_incident
-from outage.incidents.timeline import check_aware, lock_incidents, record_change
+from outage.incidents.timeline import check_aware, check_not_future, lock_incidents, record_change
+from outage.lifecycle import VOID, IncidentStatus
 from outage.models import ImpactRun, Incident
 from outage.runs.deduction import planned_alongside
 from outage.runs.gathering import Gathered, gather
@@ -57,23 +58,25 @@ def measure_impact(
     while at least `home_area_share` of its cells (1: all) are out. Only `lost` service counts, not `degraded`. Lines
     whose contract ended before or began after their loss are left out.
 
-    `as_of` (aware; the present unless given) is where what is still open is measured to; with nothing open it does not
-    matter. The same inputs give the run that they gave before. `progress` is told the lines of the base while a mirror
-    of it is made. Owns its transactions: reading, then files, then a short one that makes all of it visible.
+    `as_of` (aware) is where what is still open is measured to; with nothing open it does not matter. Unless given it is
+    the present, and for announced work the end of its window, the only instant ahead that it may be: nobody knows what
+    else lasts until then. The same inputs give the run that they gave before. `progress` is told the lines of the base
+    while a mirror of it is made. Owns its transactions: reading, then files, then a short one that makes all of it
+    visible.
 
     What incidents before this one, and planned work, have counted is left out (outage.runs.deduction); planned work
     in its time is measured first.
 
-    Raises NotFoundError for an unknown incident or a missing snapshot file, InputError for a naive `as_of` or one
-    before the incident's start, for `hold_hours` that is negative or over two weeks, for a share that is not over 0
-    and up to 1, and for cyclic dependencies.
+    Raises NotFoundError for an unknown incident or a missing snapshot file, RefusedError for one that was dismissed or
+    merged; InputError for a naive `as_of` or one before the incident's start or in the future, for `hold_hours` that is
+    negative or over two weeks, for a share that is not over 0 and up to 1, and for cyclic dependencies.
     """
     _check_hold(hold_hours)
     _check_share(home_area_share)
-    instant = clock.now() if as_of is None else check_aware(as_of, "as_of")
     with database.reading() as session:
         incident = get_incident(session, incident_ref)
-        _check_as_of(incident, instant)
+        _check_stands(incident)
+        instant = _instant_of(incident, as_of)
         alongside = [one.ref for one in planned_alongside(session, incident, until=instant)]
     base = ensure_mirror(database, store, progress=progress)
     # Work before the time of this incident takes from work within it, but not from the incident: it can wait.
@@ -124,14 +127,24 @@ def _check_share(share: Fraction) -> None:
         raise InputError("not a share of cells", where="home_area_share", value=str(share), accepted=accepted)
 
 
-def _check_as_of(incident: Incident, as_of: datetime) -> None:
-    if as_of < incident.started_at:
+def _check_stands(incident: Incident) -> None:
+    if incident.status in VOID:
+        raise RefusedError(f"{incident.ref} was {incident.status}", where="incident", accepted="one that stands")
+
+
+def _instant_of(incident: Incident, as_of: datetime | None) -> datetime:
+    """Up to when an incident is measured."""
+    ends_at = incident.announced_end_at
+    usual = ends_at if ends_at is not None and incident.status == IncidentStatus.ANNOUNCED else clock.now()
+    instant = usual if as_of is None else check_aware(as_of, "as_of")
+    if instant < incident.started_at:
         raise InputError(
             "as_of is before the incident's start",
             where=incident.ref,
-            value=as_of.isoformat(),
+            value=instant.isoformat(),
             accepted=f"an instant from {incident.started_at.isoformat()} on",
         )
+    return instant if ends_at is not None and instant <= ends_at else check_not_future(instant, "as_of")
 
 
 def _find_run(session: Session, incident_id: int, gathered: Gathered) -> ImpactRun | None:

@@ -31,7 +31,7 @@ from outage.incidents.corrections import correct_outage, remove_outage, reopen_o
 from outage.incidents.incidents import get_incident
 from outage.incidents.merging import Guard, merge_incidents
 from outage.lifecycle import IncidentStatus
-from outage.models import Alarm, Declaration, Incident, Listing, Outage
+from outage.models import Alarm, Declaration, DutyFiling, Incident, Listing, Outage
 from outage.web.forms import WHEN, services_field
 
 pages = Blueprint("late_facts", __name__, url_prefix="/incidents/<ref>")
@@ -169,6 +169,7 @@ def _candidates(session: Session, incident: Incident) -> Sequence[Incident]:
         Incident.status.in_((IncidentStatus.OPENED, IncidentStatus.RESTORED)),
         Incident.kind == incident.kind,
         Incident.planned == incident.planned,
+        Incident.announced_end_at.is_not_distinct_from(incident.announced_end_at),
     )
     newest = statement.order_by(Incident.started_at.desc(), Incident.id.desc())
     return session.scalars(newest.limit(_MOST_CANDIDATES)).all()
@@ -181,6 +182,7 @@ def _moving(session: Session, absorbed: Incident) -> list[tuple[str, int]]:
         ("alarms", Alarm),
         ("declarations", Declaration),
         ("lists", Listing),
+        ("notices to regulators", DutyFiling),
     )
     return [
         (name, session.scalar(select(func.count()).where(model.incident_id == absorbed.id)) or 0)

@@ -16,11 +16,13 @@ from foundation.db import Database
 from foundation.errors import InputError, NotFoundError
 from foundation.snapshots import SnapshotStore, catalogue
 from outage.base.mirror import ensure_mirror
+from outage.intervals import clip
 from outage.lifecycle import SERVICES
 from outage.models import Dependency, NetworkElement, NumberRange, PresencePart
 from outage.network.failure import list_single_points, reach_of_failure
 from outage.network.footprint import footprint
 from outage.network.inventory import raise_version
+from outage.runs.impact import measure_impact
 from tests import impact_worlds as worlds
 
 NOW = worlds.START
@@ -183,6 +185,22 @@ def test_ranges_of_numbers_and_ready_intervals_count_too(core: Database, store: 
     assert seen.lines.lines == 3
 
 
+def test_a_stay_elsewhere_ends_what_a_sighting_says_as_it_does_in_a_run(core: Database, store: SnapshotStore):
+    def lines() -> int:
+        found = reach(core, store, "E10").lines
+        assert found is not None
+        return int(found.lines)
+
+    assert lines() == 2  # 2 and 5 were seen there last
+    with core.transaction() as session:
+        incident = worlds.add_incident(session)
+        worlds.add_outage(session, incident, 10, 0, None, services=["data"])
+        worlds.add_visits(session, store, [(2, 11, -4, -2), (5, 11, -10, -8)])
+    # Nobody knows where 2 went from its stay; 5 was seen on both at the moment at which its stay began.
+    measured = measure_impact(core, store, incident.ref, actor="nina", as_of=worlds.at(1)).run
+    assert lines() == measured.counts["lines"] == 1
+
+
 def test_without_a_mirror_the_lines_are_unknown(database: Database, store: SnapshotStore):
     with database.transaction() as session:
         element(session, 1)
@@ -257,5 +275,13 @@ def test_what_would_break_is_the_footprint_of_an_incident_that_breaks_it(databas
             services = [s for s in SERVICES if s in elements[number][0]] or SERVICES
             worlds.add_outage(session, incident, number + 1, 0, None, services=services)
         lost = footprint(session, incident.id, NOW + timedelta(minutes=1))
+        lasting = footprint(session, incident.id, NOW + timedelta(minutes=8))
+    for minute in range(8):
+        # The network may have changed meanwhile, and what is without service with it.
+        with clock.moved_to(worlds.at(minute)), database.reading() as session:
+            then = reach_of_failure(session, store, refs).without
+        assert {(key, service) for key, services in then.items() for service in services} == {
+            place for place, out in lasting.items() if clip(out, worlds.seconds(minute), worlds.seconds(minute + 1))
+        }
     assert {(key, service) for key, services in found.without.items() for service in services} == set(lost)
     assert found.others == len({key for key, _ in lost}) - len(failed)

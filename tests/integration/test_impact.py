@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import event, func, select, update
 
 from foundation.audit import AuditEntry, find_broken_entry
 from foundation.db import Database
-from foundation.errors import InputError, NotFoundError
+from foundation.errors import InputError, NotFoundError, RefusedError
 from foundation.snapshots import Snapshot, SnapshotStore
-from outage.lifecycle import Degree
+from outage.lifecycle import Degree, IncidentStatus
 from outage.models import Account, ImpactRun, Incident, Outage, Subscriber, TimelineEntry
 from outage.network.inventory import raise_version
 from outage.runs.impact import measure_impact
@@ -203,6 +203,7 @@ def test_a_run_names_no_person(database: Database, store: SnapshotStore) -> None
     [
         (datetime(2012, 7, 11, 23), 6, "naive"),  # noqa: DTZ001 - the point of the test
         (worlds.at(-1), 6, "before the incident's start"),
+        (datetime(2999, 1, 1, tzinfo=UTC), 6, "as_of: in the future"),
         (None, -1, "hold_hours"),
         (None, 10_000, "whole hours from 0 to"),
     ],
@@ -214,6 +215,16 @@ def test_bad_input_is_refused_by_name(
         worlds.add_incident(session)
     with pytest.raises(InputError, match=complaint):
         measure_impact(sqlite_database, store, _REF, actor="nora", as_of=as_of, hold_hours=hold_hours)
+
+
+@pytest.mark.parametrize("status", [IncidentStatus.DISMISSED, IncidentStatus.MERGED])
+def test_what_was_none_or_counts_elsewhere_is_not_measured(
+    sqlite_database: Database, store: SnapshotStore, status: IncidentStatus
+) -> None:
+    with sqlite_database.transaction() as session:
+        worlds.add_incident(session).status = status
+    with pytest.raises(RefusedError, match=f"{_REF} was {status}"):
+        measure_impact(sqlite_database, store, _REF, actor="nora")
 
 
 def test_an_unknown_incident_is_refused_before_any_file_is_written(

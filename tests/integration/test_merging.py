@@ -26,6 +26,7 @@ from outage.models import Alarm, Declaration, Incident, NetworkElement, Outage, 
 from outage.queries import list_restored_incidents
 from outage.runs.impact import measure_impact
 from outage.runs.lines import impact_of_line
+from outage.scale.duties import list_filings, record_filing
 from tests import impact_worlds as worlds
 
 STARTED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -117,6 +118,29 @@ def test_the_timeline_is_kept_with_its_origin_and_the_absorbed_one_is_frozen(net
             incidents.add_note(session, absorbed, "late", actor="nina")
 
 
+def test_regulators_count_from_when_the_first_of_the_two_was_known_and_what_they_were_given_goes_on_counting(
+    network: Database,
+) -> None:
+    with network.transaction() as session:
+        with clock.moved_to(STARTED + HOUR, stopped=True):
+            absorbed = opened(session, out("b", 1, None))
+        with clock.moved_to(STARTED + 5 * HOUR, stopped=True):
+            keep = opened(session, out("a", 0, None), title="Second")
+
+            def given(incident: Incident) -> bool:
+                told_at = STARTED + 2 * HOUR
+                return record_filing(
+                    session, incident, regulator="FCC", what="notification", filed_at=told_at, actor="nina"
+                )
+
+            assert given(absorbed)
+            merge_incidents(session, keep, absorbed, actor="omar", reason="One")
+        assert keep.known_at == STARTED + HOUR
+        assert [(one.what, one.incident_id) for one in list_filings(session, keep)] == [("notification", keep.id)]
+        assert not given(keep)
+        assert find_broken_entry(session) is None
+
+
 def test_alarms_and_declarations_move_and_a_clearing_ends_the_outage_where_it_went(network: Database) -> None:
     def notice(cleared_at: datetime | None) -> AlarmNotice:
         return AlarmNotice(
@@ -172,6 +196,9 @@ def test_what_is_closed_or_of_another_kind_or_the_same_is_refused(network: Datab
         refused(closed, keep, f"{closed.ref} is closed")
         refused(keep, bills, "they are not one")
         refused(keep, work, "is planned work: they are not one")
+        other = opened(session, out("a", 0, 1), planned=True)
+        other.announced_end_at = STARTED + HOUR
+        refused(work, other, f"{work.ref} was announced to end at no time, {other.ref} at")
         refused(keep, keep, "into itself")
         refused(keep, opened(session, out("c", 0, 1)), "not a reason", "  ")
 

@@ -6,16 +6,18 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from foundation import clock
 from foundation.db import Database
 from outage.incidents.incidents import OutageStart, open_incident, restore_elements
 from outage.lifecycle import CauseClass, Severity
-from outage.models import NetworkElement
+from outage.models import Dependency, NetworkElement
 from outage.network.footprint import footprint
 from outage.network.importing import import_network
 from outage.network.inventory import inventory_stamp
 from outage.network.map import NetworkMap, network_at
+from outage.network.turns import turns_between
 from tests import impact_worlds as worlds
 
 NOW = worlds.START
@@ -83,6 +85,25 @@ def test_each_stretch_of_time_has_its_own_network(network: Database):
     assert at(network, 100) is found[60]
 
 
+def test_only_what_changes_above_the_failed_elements_is_a_turn(network: Database):
+    with network.transaction() as session:
+
+        def turns(*failed: int, until: int = 60) -> list[int]:
+            session.flush()
+            found = turns_between(session, failed, worlds.seconds(0), worlds.seconds(until))
+            return [(turn - worlds.seconds(0)) // 60 for turn in found]
+
+        assert turns(1) == []
+        session.get_one(NetworkElement, 3).valid_from = worlds.at(30)
+        assert turns(1) == []
+        # A second member of the group above a failed one.
+        worlds.add_dependency(session, 2, "g", 3)
+        assert turns(1) == [30]
+        session.scalars(select(Dependency).where(Dependency.member_id == 1)).one().valid_to = worlds.at(40)
+        assert turns(1) == [30, 40]
+        assert (turns(1, until=40), turns(1, until=30), turns(2)) == ([30], [], [30, 40])
+
+
 def test_the_same_inventory_in_another_database_is_another(
     network: Database, tmp_path: Path, sqlite_database: Database
 ):
@@ -121,7 +142,9 @@ def test_an_import_is_seen_by_the_next_footprint(database: Database, tmp_path: P
         )
     assert lost() == {"a", "b"}
     with database.transaction() as session:
-        restore_elements(session, session.merge(incident), ["a"], at=clock.now(), actor="nina")
+        kept = session.merge(incident)
+        # At its start, however long the import took.
+        restore_elements(session, kept, ["a"], at=kept.started_at, actor="nina")
     assert lost() == set()
     with clock.moved_to(clock.now() + timedelta(hours=1)):
         load("b,a,yes\n")

@@ -57,7 +57,8 @@ def test_an_incident_walks_from_import_to_closing(terminal: Terminal):
     assert "elements.csv: 2 read, 2 added, 0 changed, 0 unchanged, 0 rejected" in first.output
     assert "; nothing changed" in terminal("import", "network", elements).output
     opening = ("--title", "HLR down", "--severity", "critical", "--started", "2012-07-11T13:30:00+01:00")
-    ref = terminal("incident", "open", *opening, "--element", "hlr-1").output.split()[0]
+    twice = ("--element", "hlr-1") * 2
+    ref = terminal("incident", "open", *opening, *twice).output.split()[0]
     at = ("--at", "2012-07-12T08:00:00+01:00")
     said = terminal("incident", "restore", ref, "--element", "hlr-1", "--services", "voice,sms", *at).output
     assert said == f"{ref}: 2 outages ended; it is opened\n"

@@ -280,7 +280,8 @@ def test_an_overrun_is_paid_and_the_announced_window_is_not(database: Database, 
         worlds.add_line(session, 1, served_by=1)
         window = worlds.at(0), worlds.at(60)
         work = planned_work.announce_planned_work(session, title="W", window=window, elements=["E1"], actor="nina")
-    hits = measure_impact(database, store, work.ref, actor="nina", as_of=worlds.at(60)).run
+    with clock.moved_to(worlds.at(-60)):
+        hits = measure_impact(database, store, work.ref, actor="nina").run
     assert hits.counts["user_minutes"] == 60
     with clock.moved_to(worlds.at(90)), database.transaction() as session:
         planned_work.begin_due_planned_work(session)
