@@ -262,7 +262,7 @@ def _account() -> Iterator[Fact]:
 
 
 def _earlier() -> Iterator[Fact]:
-    periods = ("this month", "this billing period", "this year", "in the last 30 days")
+    periods = ("this month", "this billing period", "this quarter", "this year", "in the last 30 days")
     for words in periods:
         yield from (_earlier_fact(f"{prefix}lost {words}") for prefix in _SERVICES)
     yield from (_earlier_fact(f"outages {words}") for words in periods)

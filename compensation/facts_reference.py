@@ -53,7 +53,8 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "incidents",
-        "`this month`, `this billing period`, `this year`, `last 30 days`, `last NAME days` with a parameter",
+        "`this month`, `this billing period`, `this quarter`, `this year`, `last 30 days`, `last NAME days` with a "
+        "parameter",
         "over all unplanned incidents up to this one, on the days of that period around the outage date; the last n "
         "days are those before it and all since; this incident alone without this key",
     ),

@@ -19,7 +19,7 @@ _DAYS = r"[1-9][0-9]?|[1-3][0-9]{2}|400"
 _LAST_DAYS = rf"in the last (?:{_DAYS}) days"
 _NAME = re.compile(
     rf"(?P<what>(?:(?P<service>{'|'.join(SERVICES)}) )?lost|outages) "
-    rf"(?:(?P<period>this month|this billing period|this year)|in the last (?P<days>{_DAYS}) days)"
+    rf"(?:(?P<period>this month|this billing period|this quarter|this year)|in the last (?P<days>{_DAYS}) days)"
 )
 _IN_TEXT = re.compile(rf"\b(?:(?:{'|'.join(SERVICES)}) )?(?:lost|outages) {_LAST_DAYS}\b")
 
@@ -29,6 +29,7 @@ class Period(StrEnum):
 
     MONTH = "this month"
     BILLING = "this billing period"
+    QUARTER = "this quarter"
     YEAR = "this year"
     DAYS = "last days"
 
@@ -75,6 +76,9 @@ def dates_of(
             return period_of(on, _FIRST_OF_MONTH)
         case Period.BILLING:
             return None if bill_day is None else period_of(on, bill_day)
+        case Period.QUARTER:
+            first = on.month - (on.month - 1) % 3
+            return date(on.year, first, 1), period_of(date(on.year, first + 2, 1), _FIRST_OF_MONTH)[1]
         case Period.YEAR:
             return date(on.year, 1, 1), date(on.year + 1, 1, 1)
     return None if days is None else (on - timedelta(days=days), None)
@@ -97,5 +101,6 @@ def said(period: Period, days: int | str | None = None) -> str:
     return {
         Period.MONTH: "in the calendar month of the outage date",
         Period.BILLING: "in the billing period of the outage date",
+        Period.QUARTER: "in the calendar quarter of the outage date",
         Period.YEAR: "in the calendar year of the outage date",
     }[period]

@@ -14,7 +14,7 @@ from compensation.decision.worked_cases import run_tests
 from compensation.document.attributes import ATTRIBUTE_TYPES
 from compensation.document.reading import PolicyDocument, load_policy
 from compensation.facts import Fact, Origin
-from compensation.feel import Value
+from compensation.feel import Value, listing, suggestion
 from compensation.feel.values import read_date, read_duration
 from compensation.geometry.policy import check_policy_tables
 from compensation.history_checks import check_approvable, check_tried, move_pins
@@ -179,7 +179,10 @@ def get_version(session: Session, name: str, number: int | None = None) -> Polic
         statement = statement.where(PolicyVersion.number == number)
     version = session.scalars(statement.limit(1)).one_or_none()
     if version is None:
-        raise NotFoundError("no such policy version", value=name if number is None else f"{name} v{number}")
+        known = session.scalars(select(PolicyVersion.name).distinct().order_by(PolicyVersion.name)).all()
+        accepted = f"a number of {name} that was saved" if name in known else suggestion(name, known) or listing(known)
+        value = name if number is None else f"{name} v{number}"
+        raise NotFoundError("no such policy version", value=value, accepted=accepted)
     return version
 
 

@@ -131,6 +131,7 @@ def _operators() -> Iterator[tuple[str]]:
     for power in sorted(set(POWERS.values())):
         yield (" ".join(f"`{operator}`" for operator, one in sorted(POWERS.items()) if one == power),)
     yield ("arithmetic minus before an operand binds tighter than `**`: `-3 ** 2` is 9",)
+    yield ("`**` is exact with a whole exponent, else to 34 digits: `(1 + rate) ** (days / 365)`",)
 
 
 def _arithmetic() -> Iterator[tuple[str, ...]]:

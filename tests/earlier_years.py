@@ -146,6 +146,9 @@ def day_of(minute: int) -> date:
 def period_days(name: str, on: date, bill_day: int) -> tuple[date, date]:
     if name == "this month":
         return on.replace(day=1), (on.replace(day=1) + timedelta(days=32)).replace(day=1)
+    if name == "this quarter":
+        first = on.month - (on.month - 1) % 3
+        return date(on.year, first, 1), date(on.year + first // 10, (first + 2) % 12 + 1, 1)
     if name == "this year":
         return date(on.year, 1, 1), date(on.year + 1, 1, 1)
     if name == "this billing period":
@@ -155,7 +158,7 @@ def period_days(name: str, on: date, bill_day: int) -> tuple[date, date]:
     return on - timedelta(days=20), date.max
 
 
-PERIODS = ("this month", "this billing period", "this year", "last 20 days")
+PERIODS = ("this month", "this billing period", "this quarter", "this year", "last 20 days")
 SERVICES = {"": ("voice", "sms", "data"), "voice ": ("voice",), "data ": ("data",)}
 
 
@@ -172,9 +175,9 @@ def facts_policy() -> str:
         f"  - {{name: voice {number}, count: outages, of: voice, incidents: {period}}}\n"
         for number, period in enumerate(PERIODS)
     )
-    read = [*names, *(f"all {number}" for number in range(4))]
+    read = [*names, *(f"all {number}" for number in range(len(PERIODS)))]
     spans = " and ".join(f'{name} >= duration("PT0S")' for name in read)
-    numbers = " and ".join(f"{name} >= 0" for name in [*counts, *(f"voice {number}" for number in range(4))])
+    numbers = " and ".join(f"{name} >= 0" for name in [*counts, *(f"voice {number}" for number in range(len(PERIODS)))])
     return (
         f"parameters: {{}}\nmeasures:\n{measures}decisions:\n"
         f"  - {{name: spans, type: boolean, expression: '{spans}'}}\n"

@@ -56,9 +56,10 @@ def checked_inputs(model: Model, inputs: Mapping[str, Any], service: DecisionSer
             accepted = suggestion(name, known) or listing(known)
             raise InputError("the model has no such input", where=model.name, value=name, accepted=accepted)
         kind = types.named(known[name])
-        found[name], fits = converted(_whole(_plain(given, name), kind), kind)
+        value = _plain(given, name)
+        found[name], fits = converted(_whole(value, kind), kind)
         if not fits:
-            raise InputError("not a value of this input", where=name, value=write_value(given), accepted=kind.type.said)
+            raise InputError("not a value of this input", where=name, value=write_value(value), accepted=kind.type.said)
         _refuse(types, types.items.get(known[name]), found[name], name)
     return found
 

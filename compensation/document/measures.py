@@ -65,7 +65,8 @@ _WINDOW = re.compile(r"([01]\d|2[0-3]):([0-5]\d) ?- ?(?:([01]\d|2[0-3]):([0-5]\d
 _LAST = re.compile(r"last (.+) days?")
 _GRACE = re.compile(r"(\d{1,3}) (working|calendar) days?")
 _HOUR = timedelta(hours=1)
-_INCIDENTS_WRITTEN = "this month, this billing period, this year, last 30 days, or a number parameter: last NAME days"
+_TWO_ENDED = (Period.MONTH, Period.BILLING, Period.QUARTER, Period.YEAR)
+_INCIDENTS_WRITTEN = f"{', '.join(_TWO_ENDED)}, last 30 days, or a number parameter: last NAME days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +220,7 @@ class _MeasureReader:
     def period(self) -> tuple[Period | None, Number | None]:
         """The stretch of days over which all incidents count, and how many days it has when that is said."""
         text = self.text("incidents")
-        if not text or text in (Period.MONTH, Period.BILLING, Period.YEAR):
+        if not text or text in _TWO_ENDED:
             return (Period(text) if text else None), None
         match = _LAST.fullmatch(text)
         if match is None:
@@ -253,8 +254,7 @@ class _MeasureReader:
         if not measure.whole_period:
             return
         if measure.period in (None, Period.DAYS):
-            accepted = ", ".join((Period.MONTH, Period.BILLING, Period.YEAR))
-            self.refuse("of", "the whole period needs one with two ends", f"incidents: {accepted}")
+            self.refuse("of", "the whole period needs one with two ends", f"incidents: {', '.join(_TWO_ENDED)}")
         for key in ("outages over", "outages at least", "leaves out"):
             self.refuse(key, "the whole period is no outage")
 

@@ -18,6 +18,7 @@ from foundation.errors import InputError
 _WAYS_OUT = {
     "'\\t'": "spaces: YAML takes no tabs before what it reads",
     "mapping values are not allowed": "quotes around a text that holds a colon, or a line of its own for the key",
+    "but got '['": "quotes around a text that holds a bracket",
     "expected ',' or '}'": "a comma between entries, and } at their end",
     "expected ',' or ']'": "a comma between items, and ] at their end",
     "<block end>": "keys that belong together begin in the same column; a text that holds quotes stands in others",
@@ -142,6 +143,11 @@ class Reader:
         for key, key_node, value in self.entries(node, what):
             if key in known:
                 found[key] = value
+                continue
+            in_braces = isinstance(node, yaml.MappingNode) and node.flow_style
+            if in_braces and self.is_null(value) and not value.value:
+                # {where: terms, SLA 1} is read as two entries, the second without a value.
+                self.problem(key_node, f'{what} has no "{key}"', "quotes around a text that holds a comma")
                 continue
             close = suggestion(key, known)
             meant.add(close)

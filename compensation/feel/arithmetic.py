@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from compensation.feel.builtins import MAX_DECIMALS, MAX_TEXT, equal, median
+from compensation.feel.builtins import MAX_DECIMALS, MAX_TEXT, equal, median, rounded_power
 from compensation.feel.functions import NULL_TOLERANT, SIGNATURES, round_number
 from compensation.feel.model_functions import MODEL_NULL_TOLERANT, MODEL_SIGNATURES
 from compensation.feel.patterns import PatternError
@@ -73,10 +73,16 @@ def negation(value: Value) -> bool | None:
 
 
 def _power(base: Fraction, exponent: Fraction) -> Fraction:
+    """Exact with a whole exponent while that stays short, else to 34 digits."""
     bits = max(base.numerator.bit_length(), base.denominator.bit_length())
-    if exponent.denominator != 1 or abs(exponent) > _MAX_EXPONENT or bits * abs(exponent) > MAX_BITS:
-        raise _OutOfReachError(f"a power that is not a whole number or too large: {exponent}")
-    return Fraction(base) ** int(exponent)
+    is_whole = exponent.denominator == 1
+    if is_whole and abs(exponent) <= _MAX_EXPONENT and bits * abs(exponent) <= MAX_BITS:
+        return Fraction(base) ** int(exponent)
+    # How many bits the integer part of the result, or of its reciprocal, has at most.
+    size = abs(base.numerator.bit_length() - base.denominator.bit_length()) + 1
+    if size * abs(exponent) > MAX_BITS or (base < 0 and not is_whole):
+        raise _OutOfReachError(f"a power out of reach: {exponent}")
+    return rounded_power(base, exponent)
 
 
 def _micros(span: datetime.timedelta) -> Fraction:

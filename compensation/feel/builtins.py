@@ -19,6 +19,8 @@ MAX_TEXT = 100_000
 MAX_DECIMALS = 6_176
 _ZERO = Fraction(0)
 _DIGITS = Context(prec=34)
+# What a power multiplies of an error in its base stays behind those digits.
+_MORE_DIGITS = Context(prec=50)
 _MOST_NESTED = 500
 _UNORDERED = (FeelType.BOOLEAN, FeelType.NULL, FeelType.LIST, FeelType.CONTEXT)
 
@@ -77,6 +79,14 @@ def square_root(number: Fraction) -> Fraction | None:
     if top * top == number.numerator and bottom * bottom == number.denominator:
         return Fraction(top, bottom)
     return Fraction(_DIGITS.sqrt(_DIGITS.divide(Decimal(number.numerator), Decimal(number.denominator))))
+
+
+def rounded_power(base: Fraction, exponent: Fraction) -> Fraction:
+    """A power to 34 digits; the base is not below zero unless the exponent is whole."""
+    if not base:
+        return _ZERO if exponent > 0 else Fraction(1) / base
+    under, above = (_MORE_DIGITS.divide(Decimal(one.numerator), Decimal(one.denominator)) for one in (base, exponent))
+    return Fraction(_DIGITS.plus(_MORE_DIGITS.power(under, above)))
 
 
 def odd(number: Fraction) -> bool | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import abc
-from fractions import Fraction
 
 from compensation.feel.arithmetic import ORDERED
 from compensation.feel.errors import FeelError, Position
+from compensation.feel.exactness import decimals_of
 from compensation.feel.functions import (
     AGGREGATES,
     EXTREMES,
@@ -135,8 +135,7 @@ class CallChecker(abc.ABC):
         actual = self.type(number)
         if not fits(actual, FeelType.MONEY):
             self.problem(f"{function} needs a number, not {actual.said}", number.at, SIGNATURES[function].written)
-        value = scale.value if isinstance(scale, Literal) else None
-        if not isinstance(value, Fraction) or value.denominator != 1 or value > MAX_SCALE:
+        if decimals_of(scale) is None:
             what = "the number of decimals must be written out"
-            self.problem(what, scale.at, f"a whole number from 0 to {MAX_SCALE}")
+            self.problem(what, scale.at, f"a whole number from -{MAX_SCALE} to {MAX_SCALE}, such as 2")
         return FeelType.MONEY if actual is FeelType.MONEY else FeelType.NUMBER

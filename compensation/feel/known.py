@@ -7,8 +7,22 @@ import math
 from collections.abc import Iterable
 from fractions import Fraction
 
+from compensation.feel.exactness import decimals_of
 from compensation.feel.functions import EXTREMES, ROUNDINGS
-from compensation.feel.nodes import Binary, Call, If, In, ListOf, Literal, Name, Negative, Node
+from compensation.feel.nodes import (
+    Between,
+    Binary,
+    Call,
+    If,
+    In,
+    InstanceOf,
+    ListOf,
+    Literal,
+    Name,
+    Negative,
+    Node,
+    Not,
+)
 from compensation.feel.scope import NameType, Scope
 from compensation.feel.values import FeelType, Value
 
@@ -37,8 +51,10 @@ def may_be_null(node: Node, scope: Scope) -> bool:
             return value is None
         case Name(name):
             return name not in scope or scope[name].nullable
-        case Negative(operand):
+        case Negative(operand) | Not(operand):
             return may_be_null(operand, scope)
+        case Between(subject, low, high):
+            return any(may_be_null(one, scope) for one in (subject, low, high))
         case If(_, yes, no):
             return may_be_null(yes, scope) or may_be_null(no, scope)
         case Binary("/", left, Literal(divisor)) if divisor:
@@ -47,7 +63,7 @@ def may_be_null(node: Node, scope: Scope) -> bool:
             return may_be_null(left, scope) or may_be_null(right, scope)
         case Binary(operator):
             return operator not in _NEVER_NULL
-        case In():
+        case In() | InstanceOf():
             return False
         case Call(function, arguments) if function in _KEEPING:
             items = _items(arguments)
@@ -102,8 +118,9 @@ def step_of(node: Node, scope: Scope) -> Fraction | None:
             return None if first is None or second is None else first * second
         case Call("count") | Call("floor" | "ceiling", (_,)):
             return Fraction(1)
-        case Call(function, (_, Literal(Fraction() as scale))) if function in ROUNDINGS:
-            return Fraction(1, 10 ** max(int(scale), 0))
+        case Call(function, (_, scale)) if function in ROUNDINGS:
+            decimals = decimals_of(scale)
+            return None if decimals is None else Fraction(10) ** -decimals
         case Call("max" | "min", arguments):
             return _common([step_of(one, scope) for one in _items(arguments)])
     return None

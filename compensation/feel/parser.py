@@ -235,10 +235,13 @@ class _Parser(Calls):
         if self.at("not") and self.at("(", ahead=1):
             self.advance()
             self.advance()
-            negated = UnaryTests(self.test_list(), negated=True, at=start.at)
+            negated = UnaryTests(self.cell_tests(), negated=True, at=start.at)
             self.expect(")")
             return negated
-        return UnaryTests(self.test_list(), at=start.at)
+        return UnaryTests(self.cell_tests(), at=start.at)
+
+    def cell_tests(self) -> tuple[Test, ...]:
+        return tuple(_as_condition(test) for test in self.test_list())
 
     def test_list(self) -> tuple[Test, ...]:
         found = [self.test()]
@@ -287,6 +290,13 @@ class _Parser(Calls):
 
     def no_tests(self, start: Token) -> tuple[Test, ...]:
         raise self.error("the list is empty", "at least one value, such as [1, 2]", start)
+
+
+def _as_condition(test: Test) -> Test:
+    """What compares the input with itself, such as `< 2 * ?`, as the condition that it is."""
+    if not isinstance(test, Compares) or not reads(test.operand, SUBJECT):
+        return test
+    return Holds(Binary(test.operator, Name(SUBJECT, at=test.at), test.operand, at=test.at), at=test.at)
 
 
 def _as_test(node: Node) -> Test:

@@ -85,7 +85,7 @@ def _measures() -> list[dict[str, Any]]:
         _field("rounded", choices=[str(one) for one in Rounded], open_ended=True),
         _field(
             "incidents",
-            choices=["this month", "this billing period", "this year", "last 30 days"],
+            choices=["this month", "this billing period", "this quarter", "this year", "last 30 days"],
             hint="all incidents of that period, not this one alone",
             open_ended=True,
         ),

@@ -94,3 +94,13 @@ def test_a_policy_with_a_fault_is_refused_with_its_place(database: Database, old
 def test_an_unknown_version_is_named(database: Database) -> None:
     with pytest.raises(NotFoundError, match="nothing-like-it"), database.reading() as session:
         policies.get_version(session, "nothing-like-it")
+    saved(database)
+    with database.reading() as session:
+        for name, number, accepted in (
+            ("o2-uk-2012-7", None, 'did you mean "o2-uk-2012-07"?'),
+            ("o2-uk-2012-07", 9, "a number of o2-uk-2012-07 that was saved"),
+            ("nothing-like-it", None, "o2-uk-2012-07"),
+        ):
+            with pytest.raises(NotFoundError) as raised:
+                policies.get_version(session, name, number)
+            assert raised.value.accepted == accepted

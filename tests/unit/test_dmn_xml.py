@@ -327,6 +327,8 @@ def test_inputs_are_checked_and_numbers_stay_exact():
         with pytest.raises(InputError) as caught:
             evaluate_decision(read, "D", inputs_from_json(read, text))
         assert what in str(caught.value)
+    with pytest.raises(InputError, match="not a value of this input"):
+        evaluate_decision(read, "D", {"Plan": 1})
     with pytest.raises(NotFoundError, match='did you mean "D"'):
         evaluate_decision(read, "d", {})
 

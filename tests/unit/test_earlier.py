@@ -72,6 +72,7 @@ def test_a_second_of_this_incident_is_not_one_of_an_earlier_one() -> None:
     [
         (Period.MONTH, None, (date(2024, 2, 1), date(2024, 3, 1))),
         (Period.BILLING, None, (date(2024, 1, 31), date(2024, 2, 29))),
+        (Period.QUARTER, None, (date(2024, 1, 1), date(2024, 4, 1))),
         (Period.YEAR, None, (date(2024, 1, 1), date(2025, 1, 1))),
         (Period.DAYS, 28, (date(2024, 1, 1), None)),
     ],

@@ -72,6 +72,7 @@ def test_a_sound_expression_has_a_type(text, kind):
         ("if hours lost then 1 else 2", 4, "a number, but a boolean is needed", "a boolean"),
         ('if affected then 1 else "a"', 25, "a string stands beside a number", "one type"),
         ("round half up(1, hours lost)", 18, "must be written out", "whole number"),
+        ("round half up(1, -31)", 18, "must be written out", "from -30 to 30"),
         ("floor(affected)", 7, "floor needs a number", "floor(number)"),
         ("sum(outage date)", 1, "sum cannot take a date", "sum(a, b"),
         ("-affected", 1, "a boolean has no negative", "number"),
@@ -106,6 +107,7 @@ def test_a_cell_must_fit_its_input(subject, cell, what):
     [
         ("round half up(0.1 * service fee, 2)", True),
         ("round down(0.1 * service fee, 0)", True),
+        ("round up(0.1 * service fee, -2)", True),
         ("round half up(0.1 * service fee, 3)", False),
         ("0.1 * service fee", False),
         ("round half up(service fee, 2) * 2", False),

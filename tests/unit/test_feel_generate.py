@@ -62,6 +62,8 @@ BRANCHES = [
     "({}) instance of number",
     "[{}] instance of list<date>",
     "floor({}, 1) + ceiling({} /* up */, -1)",
+    "({}) ** ({}) + (2 * ({})) ** 0.5",
+    "round up(({}) * 1000, -2) + decimal({}, -1)",
     'number(string({}), " ", ",")',
     'for d in day..@"2024-03-02" return d = ({})',
     "for x in [{}, {}] return count(partial) // behind\n",

@@ -23,6 +23,7 @@ from compensation.feel import (
     names,
     parse_expression,
     parse_tests,
+    passes,
     write_tests,
 )
 from compensation.feel import write_expression as write
@@ -130,11 +131,29 @@ def test_places_count_from_where_the_text_stands_in_its_file():
         '"a", "b"',
         '>= duration("PT24H")',
         "(1..service fee)",
+        "< 2 * ?, 7",
+        "not(> ?)",
     ],
 )
 def test_a_cell_written_back_is_the_same_cell(text):
     tests = parse_tests(text, NAMES)
     assert parse_tests(write_tests(tests), NAMES) == tests
+
+
+@pytest.mark.parametrize(
+    ("text", "accepted"),
+    [
+        ("< 2 * ?", [3]),
+        ("> ?", []),
+        ("not(< 2 * ?)", [-3, None]),
+        ("<= ?, null", [3, -3, None]),
+        ("5 in (> ?)", [3, -3]),
+    ],
+)
+def test_a_cell_may_compare_its_input_with_itself(text, accepted):
+    tests = parse_tests(text, NAMES)
+    inputs = [Fraction(3), Fraction(-3), None]
+    assert [value for value in inputs if passes(tests, value, {})] == accepted
 
 
 @pytest.mark.parametrize("text", ["", "  ", "1 = 2", "- 1 -", "not(1", "1,", "< < 1", "[1..2", "1 2", "?a", "? ?"])

@@ -80,6 +80,32 @@ def test_a_result_that_no_rule_gives_is_not_reported_again_by_who_reads_it():
     assert findings().decisions[2].report.is_clean
 
 
+@pytest.mark.parametrize(
+    ("expression", "may_be_unknown"),
+    [
+        ('force majeure = null and not(cause class in ("natural_disaster", "third_party"))', False),
+        ("not(hours lost between 2 and 4)", False),
+        ("hours lost instance of number", False),
+        ('not(force majeure > "fire")', True),
+        ("lines hit between 2 and 4", True),
+    ],
+)
+def test_a_condition_that_is_always_known_leaves_no_gap_for_null(expression, may_be_unknown):
+    answered = f"""decisions:
+  - {{name: own fault, type: boolean, expression: '{expression}'}}
+  - name: answered
+    hit policy: U
+    table: |
+      own fault || said : string
+      true      || "yes"
+      false     || "no"
+  - name: level"""
+    text = POLICY.replace("@EXPLAINED@\n", EXPLAINED).replace("decisions:\n  - name: level", answered)
+    said = check_policy_tables(load_policy(text), now=time.monotonic).problems()
+    assert [one for one in said if "own fault is not known (null)" in one] == (said if may_be_unknown else [])
+    assert bool(said) is may_be_unknown
+
+
 EXPLAINED = """\
     explained:
       - gap: {rule: '"old"', hours lost: '< least'}

@@ -49,6 +49,8 @@ WRONG = [
     ('"credit_only" else null', '"credit_only"', 23, "if ... then ... else null"),
     ('"credit_only" else', "“credit_only” else", 23, 'write " instead'),
     ("amount: service fee,", "amount: €30,", 22, "the number alone"),
+    ("of service 7.2, values", "of service, 7.2, values", 11, "quotes around a text that holds a comma"),
+    ("count: hours,", "count: hours, of: all of [voice],", 13, "quotes around a text that holds a bracket"),
     ("amount: service fee,", "amount: 30 EUR,", 22, "in the policy's currency"),
     ("{from: 2024-01-01}", "{from: 2024-01-01, to: 2023-01-01}", 6, "in force ends before it begins"),
     ("{from: 2024-01-01}", "{from: 2024-13-01}", 6, "from is not a date: 2024-13-01"),
