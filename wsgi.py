@@ -36,6 +36,7 @@ from foundation.settings import Settings, read_settings
 from foundation.snapshots import SnapshotStore
 from notify.registry import make_carriers, make_routing
 from notify.settling import settle_unknown
+from notify.text_price import read_price
 from notify.upkeep import look_after, recover, tend
 from outage.errands import MEASURE
 from outage.incidents.planned_work import begin_due_planned_work
@@ -58,6 +59,7 @@ def create_app(settings: Settings | None = None, *, errands_here: bool = True) -
     from foundation.web import make_app, register
 
     settings = settings or read_settings()
+    read_price(settings.adapters["OUTAGE_TEXT_PRICE"])  # a mistake in it is said now and not on a page
     set_up_logging(settings.log)
     database = Database(settings.database_url)
     migrate.check_current(database)

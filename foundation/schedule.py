@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from apscheduler.events import (
     EVENT_JOB_EXECUTED,
     EVENT_JOB_MAX_INSTANCES,
     EVENT_JOB_MISSED,
+    EVENT_JOB_SUBMITTED,
 )
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
@@ -30,6 +31,9 @@ from foundation.logging import get_logger
 
 _LEADERSHIP = 0x6F757461  # among all locks of this database
 _CHECK_SECONDS = 2.0
+# Clocks are set by small steps all the time; from this one on jobs would wait for it to come again.
+_JUMP_SECONDS = 5.0
+_FIRST_SECONDS = 60.0
 log = get_logger()
 
 
@@ -45,7 +49,7 @@ class Job:
 class JobState(Base):
     """What became of a job's runs, by name: kept to be shown, never to decide what runs.
 
-    `missed` counts runs that were left out because the one before was still under way or the scheduler came too late.
+    `missed` counts runs that were left out: the one before was still under way, the machine slept, or none led.
     """
 
     __tablename__ = "job_states"
@@ -86,6 +90,8 @@ def run_scheduler(timetable: Sequence[Job], database: Database, lock_file: Path,
 
 def _run_while(leads: Callable[[], bool], timetable: Sequence[Job], database: Database, stop: threading.Event) -> None:
     scheduler = BackgroundScheduler(timezone="UTC")
+    seconds = {job.name: job.seconds for job in timetable}
+    waits = _take_over(database, seconds)
     for job in timetable:
         # A run missed while the machine slept is made up once, however late: jobs ask what is due, not what time it is.
         scheduler.add_job(
@@ -93,19 +99,72 @@ def _run_while(leads: Callable[[], bool], timetable: Sequence[Job], database: Da
             IntervalTrigger(seconds=job.seconds, timezone="UTC"),
             id=job.name,
             name=job.name,
+            next_run_time=_true_now() + timedelta(seconds=waits[job.name]),
             misfire_grace_time=None,
             coalesce=True,
             max_instances=1,
         )
-    seconds = {job.name: job.seconds for job in timetable}
     events = EVENT_JOB_EXECUTED | EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES
     scheduler.add_listener(lambda event: report_run(database, event, seconds[event.job_id]), events)
+    slept = _Slept(database, seconds)
+    scheduler.add_listener(slept.report, EVENT_JOB_SUBMITTED | EVENT_JOB_MAX_INSTANCES)
     scheduler.start()
+    ahead = _ahead()
     try:
         while not stop.wait(_CHECK_SECONDS) and leads():
-            pass
+            if _ahead() < ahead - _JUMP_SECONDS:
+                log.warning("clock_went_back", seconds=round(ahead - _ahead()))
+                for job in timetable:
+                    scheduler.modify_job(job.name, next_run_time=_true_now())
+            ahead = _ahead()
     finally:
         scheduler.shutdown(wait=True)
+
+
+def _true_now() -> datetime:
+    """The machine's own time, by which APScheduler goes."""
+    return clock.now() - timedelta(seconds=clock.shift_seconds())
+
+
+def _ahead() -> float:
+    """By how much the machine's clock is ahead of one that nobody sets: it changes when somebody does."""
+    return _true_now().timestamp() - clock.monotonic()
+
+
+def _take_over(database: Database, seconds: dict[str, int]) -> dict[str, float]:
+    """In how many seconds each job is to run first; what nobody ran meanwhile is noted, and made up once."""
+    with database.reading() as session:
+        last = {state.name: state.last_run_at for state in list_job_states(session)}
+    waits: dict[str, float] = {}
+    for name, every in seconds.items():
+        before = last.get(name)
+        gone = 0.0 if before is None else max(0.0, (clock.now() - before).total_seconds())
+        # One that never ran does not wait for an hour in which nobody may restart the scheduler.
+        waits[name] = min(every, _FIRST_SECONDS) if before is None else max(0.0, every - gone)
+        if before is not None and (missed := int(gone // every) - 1) > 0:
+            _report_missed(database, name, every, missed, f"no scheduler led since {before.astimezone(UTC):%F %H:%MZ}")
+    return waits
+
+
+class _Slept:
+    """Notes runs that fell out because the process did not run itself; they come as one, late."""
+
+    def __init__(self, database: Database, seconds: dict[str, int]) -> None:
+        self._database, self._seconds = database, seconds
+        self._due: dict[str, datetime] = {}
+
+    def report(self, event: Any) -> None:
+        """Look at the instant for which a job was just handed on."""
+        name, due = event.job_id, event.scheduled_run_times[-1]
+        before, every = self._due.get(name), self._seconds[name]
+        self._due[name] = due
+        if before is not None and (missed := round((due - before).total_seconds() / every) - 1) > 0:
+            _report_missed(self._database, name, every, missed, "the scheduler itself stood still")
+
+
+def _report_missed(database: Database, name: str, seconds: int, runs: int, why: str) -> None:
+    log.warning("job_not_run", job=name, missed=runs)
+    _keep(database, name, seconds, f"not run {runs:,} times: {why}", ran=False, runs=runs)
 
 
 def report_run(database: Database, event: Any, seconds: int) -> None:
@@ -119,14 +178,18 @@ def report_run(database: Database, event: Any, seconds: int) -> None:
         trouble = "not run: the scheduler came too late" if missed else "not run: the run before was still under way"
         log.warning("job_not_run", job=event.job_id, missed=missed)
     ran = event.code in (EVENT_JOB_EXECUTED, EVENT_JOB_ERROR)
+    _keep(database, event.job_id, seconds, trouble, ran=ran)
+
+
+def _keep(database: Database, name: str, seconds: int, trouble: str | None, *, ran: bool, runs: int = 1) -> None:
     try:
         with database.transaction() as session:
-            _keep_run(session, event.job_id, seconds, trouble, ran=ran)
+            _keep_run(session, name, seconds, trouble, ran=ran, runs=runs)
     except SQLAlchemyError as error:
-        log.warning("job_run_not_kept", job=event.job_id, error=type(error).__name__)
+        log.warning("job_run_not_kept", job=name, error=type(error).__name__)
 
 
-def _keep_run(session: Session, name: str, seconds: int, trouble: str | None, *, ran: bool) -> None:
+def _keep_run(session: Session, name: str, seconds: int, trouble: str | None, *, ran: bool, runs: int) -> None:
     now = clock.now()
     leader = f"{socket.gethostname()}:{os.getpid()}"[:128]
     new = {"name": name, "seconds": seconds, "runs": 0, "failures": 0, "missed": 0, "leader": leader}
@@ -136,5 +199,5 @@ def _keep_run(session: Session, name: str, seconds: int, trouble: str | None, *,
         values |= {"runs": JobState.runs + 1, "last_run_at": now}
     if trouble is not None:
         counted = "failures" if ran else "missed"
-        values |= {"trouble": trouble, "trouble_at": now, counted: getattr(JobState, counted) + 1}
+        values |= {"trouble": trouble, "trouble_at": now, counted: getattr(JobState, counted) + runs}
     session.execute(update(JobState).where(JobState.name == name).values(values))

@@ -122,6 +122,12 @@ ADAPTERS: tuple[Setting, ...] = (
         "Which channels a text takes, one after the other (docs/delivery.md); empty: all, in their order",
         "routes such as purpose=service: smpp email; *: twilio, by purpose and brand",
     ),
+    Setting(
+        "OUTAGE_TEXT_PRICE",
+        "",
+        "What one part of a text costs; the price of a release is then shown before it is approved",
+        "an amount and a currency, such as 0.0392 GBP",
+    ),
     Setting("OUTAGE_TWILIO_ACCOUNT", "", "Twilio: the account", "an account SID, AC..."),
     Setting(
         "OUTAGE_TWILIO_TOKEN",

@@ -11,6 +11,7 @@ import csv
 import hashlib
 import io
 import os
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,11 +68,17 @@ def count_unfiled(session: Session) -> int:
 
 
 def _close_file(session: Session, actor: str) -> None:
-    last = session.scalar(select(func.max(AdjustmentLine.id)).where(AdjustmentLine.file_id.is_(None)))
-    if last is None:
+    if not count_unfiled(session):
         return
     at = clock.now()
-    file = AdjustmentFile(ref=next_reference(session, "ADJ", at), lines=0, totals={}, closed_at=at)
+    with session.begin_nested() as step:
+        # Whoever closes a file at the same moment waits here, and then finds that nothing is left: no file of no lines.
+        ref = next_reference(session, "ADJ", at)
+        last = session.scalar(select(func.max(AdjustmentLine.id)).where(AdjustmentLine.file_id.is_(None)))
+        if last is None:
+            step.rollback()
+            return
+    file = AdjustmentFile(ref=ref, lines=0, totals={}, closed_at=at)
     session.add(file)
     session.flush()
     mine = (AdjustmentLine.file_id.is_(None), AdjustmentLine.id <= last)
@@ -86,7 +93,8 @@ def _close_file(session: Session, actor: str) -> None:
 
 def _write(database: Database, directory: Path, file: AdjustmentFile, actor: str) -> AdjustmentFile:
     path = directory / f"{file.ref}.csv"
-    unfinished = path.with_suffix(".csv.part")
+    # Two who write at once write the same, but not into one another's.
+    unfinished = path.with_suffix(f".csv.{threading.get_native_id()}.part")
     whole = hashlib.sha256()
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -171,7 +179,7 @@ def acknowledge(session: Session, path: Path, *, actor: str) -> Acknowledged:
         raise NotFoundError("no such adjustment file", where=f"{path.name}, line 1", value=ref)
     lines = _find_lines(session, path, file, answers)
     _check_trailer(path, answers, lines, trailer)
-    new = {key: answer for key, answer in answers.items() if lines[key].answer is None}
+    new = {key: answer for key, answer in answers.items() if lines[key].answer is None and not _left(lines[key], file)}
     _keep(session, new, lines)
     counts = Counter(answer.accepted for answer in new.values())
     file.accepted += counts[True]
@@ -209,6 +217,8 @@ def _read(path: Path) -> tuple[str, dict[str, _Answer], tuple[int, list[str]]]:
             rows = [(number, row) for number, row in enumerate(csv.reader(file), start=1) if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"cannot be read: {error}", where=str(path), accepted=_FORM) from error
+    if odd := next((number for number, row in rows if any("\0" in cell for cell in row)), None):
+        raise InputError("a NUL, which is no text", where=f"{path.name}, line {odd}", accepted=_FORM)
     if len(rows) < 2 or rows[0][1][0] != "H" or len(rows[0][1]) < 2 or rows[-1][1][0] != "T":
         raise InputError("is no whole acknowledgement", where=path.name, accepted=f"{_FORM}; H first, T last")
     answers: dict[str, _Answer] = {}
@@ -241,11 +251,18 @@ def _find_lines(
     for key, answer in answers.items():
         line = lines.get(key)
         where = f"{path.name}, line {answer.line}"
+        if line is not None and _left(line, file) and not answer.accepted:
+            continue
         if line is None or line.file_id != file.id:
             raise InputError("not a line of this file", where=where, value=key, accepted=f"a key of {file.ref}")
         if line.answer is not None and (line.answer == "accepted") is not answer.accepted:
             raise InputError(f"was {line.answer} before", where=where, value=key, accepted="the same answer")
     return lines
+
+
+def _left(line: AdjustmentLine, file: AdjustmentFile) -> bool:
+    """Whether a line that was rejected here has been tried again since, and stands or will stand in a later file."""
+    return line.attempt > 1 and (line.file_id is None or line.file_id > file.id)
 
 
 def _check_trailer(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
@@ -14,6 +14,11 @@ from notify.models import DeliveryKind, DeliveryState
 
 # More questions than this without an answer, and the provider is not there.
 _MOST_FAILED_QUESTIONS = 10
+# The longest name of a message, and the longest words, that the records keep of a provider.
+LONGEST_REF = 128
+LONGEST_WORDS = 500
+# A provider that asks for more is tried again after an hour all the same: nobody notices a sender that rests for years.
+_LONGEST_RETRY_SECONDS = 3600
 
 
 class Outgoing(NamedTuple):
@@ -215,6 +220,29 @@ def ask_each(
         else answer
         for answer in answers
     ]
+
+
+def plain_words(words: str, most: int) -> str:
+    """What a provider wrote as both databases can keep it: no NUL, no half of a character, at most so long."""
+    return words if _is_plain(words, most) else words.replace("\0", "\ufffd").encode("utf-8", "replace").decode()[:most]
+
+
+def _is_plain(words: str, most: int) -> bool:
+    return words.isascii() and words.isprintable() and len(words) <= most
+
+
+def storable(outcome: Outcome) -> Outcome:
+    """An outcome as the records can keep it, whatever a provider wrote into its answer."""
+    ref, reason, wait = outcome.provider_ref, outcome.reason, outcome.retry_after_seconds
+    # Nearly every outcome is so, and there are many.
+    if (ref is None or _is_plain(ref, LONGEST_REF)) and reason is None and wait is None:
+        return outcome
+    return replace(
+        outcome,
+        provider_ref=None if ref is None else plain_words(ref, LONGEST_REF),
+        reason=None if reason is None else plain_words(reason, LONGEST_WORDS),
+        retry_after_seconds=None if wait is None else min(wait, _LONGEST_RETRY_SECONDS),
+    )
 
 
 def outcome_of_error(error: CarrierError) -> Outcome:

@@ -19,6 +19,7 @@ from notify.drained import DrainCounts
 from notify.registry import make_carriers, make_conduct, make_routing, make_spool
 from notify.rehearsal import send_rehearsal
 from notify.segments import count_parts, foreign_letters
+from notify.text_price import read_price
 from notify.usable import UsableCarriers
 from notify.wording import check_body
 from notify.worker import run_worker, settled_memory
@@ -148,8 +149,9 @@ def send_test(app: App, name: str, to: str, language: str, actor: str) -> None:
 
 @text.command("preview")
 @click.argument("body")
-def preview(body: str) -> None:
-    """Check a text and count its parts as written (values come on top).
+@click.pass_obj
+def preview(app: App, body: str) -> None:
+    """Check a text, count its parts as written (values come on top), and say their price if OUTAGE_TEXT_PRICE is set.
 
     \b
     Example:
@@ -157,7 +159,9 @@ def preview(body: str) -> None:
     """
     placeholders = check_body(body)
     parts = count_parts(body)
-    click.echo(f"{parts.characters} characters, {parts.encoding}, parts: {parts.parts}")
+    price = read_price(app.settings.adapters["OUTAGE_TEXT_PRICE"])
+    costs = f", {price.of(1000 * parts.parts)} for a thousand" if price else ""
+    click.echo(f"{parts.characters} characters, {parts.encoding}, parts: {parts.parts}{costs}")
     click.echo(f"placeholders: {', '.join(placeholders) or 'none'}")
     if letters := foreign_letters(body):
         click.echo(f"these characters make every part shorter: {letters}")

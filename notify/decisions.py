@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Collection
 
-from sqlalchemy import and_, case, exists, select, update
+from sqlalchemy import ColumnElement, and_, case, exists, select, update
 from sqlalchemy.orm import Session
 
 from foundation.audit import write_audit
@@ -43,10 +43,11 @@ def decide_unknown(
     actor: str,
     reason: str,
     keys: Collection[str] | None = None,
+    kind: DeliveryKind | None = None,
     unknown_because: str | None = None,
 ) -> int:
-    """Settle a campaign's unknown attempts by a person's word: all, those of `keys`, or those with exactly this
-    reason; returns how many.
+    """Settle a campaign's unknown attempts by a person's word: all, those of `keys`, of a kind, or with exactly this
+    reason (empty: without any); returns how many.
 
     `send_again` may text or credit twice if the word is wrong: it is the person's, and stands in the audit.
     Raises NotFoundError, and InputError without a reason.
@@ -59,8 +60,10 @@ def decide_unknown(
         unknown = [DELIVERIES.c.campaign == campaign, DELIVERIES.c.stage == stage_of(DeliveryState.UNKNOWN)]
         if keys is not None:
             unknown.append(DELIVERIES.c.key.in_(sorted(keys)))
+        if kind is not None:
+            unknown.append(DELIVERIES.c.kind == kind)
         if unknown_because is not None:
-            unknown.append(DELIVERIES.c.reason == unknown_because)
+            unknown.append(_is_reason(unknown_because))
         query = select(DELIVERIES.c.id, DELIVERIES.c.attempt).where(*unknown, DELIVERIES.c.id > last)
         rows = session.execute(query.order_by(DELIVERIES.c.id).limit(_AT_ONCE)).all()
         if not rows:
@@ -96,7 +99,7 @@ def retry_failed(
     if kind is not None:
         failed.append(DELIVERIES.c.kind == kind)
     if failed_with is not None:
-        failed.append(DELIVERIES.c.reason == failed_with)
+        failed.append(_is_reason(failed_with))
     retried = 0
     while True:
         query = select(DELIVERIES.c.id, *COUNTED, *STANDS).where(*failed)
@@ -110,6 +113,11 @@ def retry_failed(
         subject = f"campaign:{campaign}"
         write_audit(session, actor=actor, action="delivery.retried", subject=subject, after=after, reason=reason)
     return retried
+
+
+def _is_reason(said: str) -> ColumnElement[bool]:
+    """Whether a delivery has exactly this reason; an empty one means that none was given."""
+    return DELIVERIES.c.reason == said if said else DELIVERIES.c.reason.is_(None)
 
 
 def _put_back(session: Session, ids: list[int]) -> None:

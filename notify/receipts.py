@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from foundation import clock
 from foundation.db import database_now, insert_ignoring, one_of
 from foundation.errors import InputError
-from notify.carriers import Outcome
+from notify.carriers import LONGEST_REF, LONGEST_WORDS, Outcome, plain_words
 from notify.models import DELIVERIES, DeliveryState, Receipt
 from notify.outcomes import write_where
 from notify.transitions import CLAIMED
@@ -29,6 +29,7 @@ _BEFORE_OUTCOME = frozenset({DeliveryState.SENDING, DeliveryState.UNKNOWN})
 # Put back to be tried again, though the provider now says that an earlier attempt was taken.
 _TO_BE_TRIED = frozenset({DeliveryState.PENDING, DeliveryState.CLAIMED})
 _AT_ONCE = 1000
+_LONGEST_WORD = 64
 _ASK_AGAIN_AFTER_SECONDS = 600
 _APPLIED = (
     update(RECEIPTS)
@@ -112,7 +113,9 @@ def apply_kept(session: Session, channel: str, provider_refs: Collection[str] | 
         query = query.where(one_of(session, RECEIPTS.c.provider_ref, provider_refs))
     else:
         query = query.where(RECEIPTS.c.received_at >= clock.now() - KEPT)
-    _, moved = _apply(session, session.execute(query.order_by(RECEIPTS.c.id).limit(_AT_ONCE)).all())
+    # The newest first: on a connection that others share, receipts of nobody we know may come by the thousand.
+    found = session.execute(query.order_by(RECEIPTS.c.id.desc()).limit(_AT_ONCE)).all()
+    _, moved = _apply(session, found[::-1])
     return moved
 
 
@@ -166,7 +169,11 @@ def _checked(receipt: NewReceipt) -> NewReceipt:
     if receipt.delivery_id is None and receipt.provider_ref is None:
         accepted = "our own reference, the provider's, or both"
         raise InputError("names no delivery", where="receipt", accepted=accepted)
-    return receipt
+    most = {"provider_ref": LONGEST_REF, "provider_status": _LONGEST_WORD, "reason": LONGEST_WORDS}
+    plain: dict[str, Any] = {
+        name: plain_words(words, most[name]) for name in most if (words := getattr(receipt, name)) is not None
+    }
+    return replace(receipt, **plain)
 
 
 def _apply(session: Session, receipts: Sequence[Row[Any]]) -> tuple[int, int]:

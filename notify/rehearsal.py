@@ -11,17 +11,17 @@ from foundation.audit import write_audit
 from foundation.errors import InputError
 from notify.models import DeliveryKind, Purpose
 from notify.outbox import NewDelivery, enqueue
-from notify.phrases import date_in_words
+from notify.phrases import bill_in_words
 from notify.routing import Routing
 from notify.suppression import check_address
 from notify.texts import current_text
 
-# One for each placeholder of notify.wording; days in ISO form are written as the text's language writes them.
+# One for each placeholder of notify.wording; days and months in ISO form are written as the text's language does.
 _SAMPLES = {
     "brand": "Our brand",
     "outage_date": "2026-11-22",
     "credit": "£3.00",
-    "pays_on": "your next bill",
+    "pays_on": "2026-12",
     "voucher": "£10.00",
     "voucher_from": "2026-12-01",
     "voucher_until": "2026-12-31",
@@ -53,7 +53,7 @@ def send_rehearsal(session: Session, name: str, language: str, to: str, *, routi
     way, *_ = routing.ways_for(Purpose.SERVICE, number="" if is_mail else address, email=address if is_mail else None)
     if missing := [one for one in version.placeholders if one not in _SAMPLES]:
         raise InputError("no sample value", where="text", value=", ".join(missing), accepted=", ".join(_SAMPLES))
-    sample = {one: date_in_words(_SAMPLES[one], version.language) for one in version.placeholders}
+    sample = {one: bill_in_words(_SAMPLES[one], version.language) for one in version.placeholders}
     key = f"rehearsal:{version.id}:{secrets.token_hex(8)}"
     row = NewDelivery(
         key=key,

@@ -12,7 +12,7 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from foundation.logging import get_logger
-from notify.carriers import Carrier, CarrierError, Outcome, Outgoing, Trouble, outcome_of_error
+from notify.carriers import Carrier, CarrierError, Outcome, Outgoing, Trouble, outcome_of_error, storable
 from notify.composing import Composed, compose_messages
 from notify.drained import DrainCounts, counts_of
 from notify.models import DeliveryKind, DeliveryState
@@ -113,14 +113,14 @@ def call(carrier: Carrier, outgoing: Sequence[Outgoing]) -> Sequence[Outcome]:
     try:
         outcomes = carrier.send(outgoing)
     except CarrierError as error:
-        return [outcome_of_error(error)] * len(outgoing)
+        return [storable(outcome_of_error(error))] * len(outgoing)
     except Exception as error:  # an adapter's mistake must not look like rows that were never sent
         log.exception("carrier_broke", channel=carrier.name)
         return [Outcome(DeliveryState.UNKNOWN, None, f"the adapter broke: {type(error).__name__}")] * len(outgoing)
     if len(outcomes) != len(outgoing):
         log.error("carrier_miscounted", channel=carrier.name)
         return [Outcome(DeliveryState.UNKNOWN, None, "the adapter gave another number of outcomes")] * len(outgoing)
-    return outcomes
+    return [storable(outcome) for outcome in outcomes]
 
 
 def record(

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from foundation.db import Database
 from foundation.logging import get_logger
-from notify.carriers import Carrier, CarrierError, Outcome, Outgoing
+from notify.carriers import Carrier, CarrierError, Outcome, Outgoing, storable
 from notify.composing import compose_messages
 from notify.drained import DrainCounts, counts_of
 from notify.models import DeliveryKind, DeliveryState
@@ -102,7 +102,7 @@ def _claimed_by_others(
 
 def _ask(carrier: Carrier, outgoing: Sequence[Outgoing]) -> Sequence[Outcome | None]:
     try:
-        return carrier.ask(outgoing)
+        return [answer and storable(answer) for answer in carrier.ask(outgoing)]
     except CarrierError as error:
         why = f"could not be asked: {error.reason}"
     except Exception as error:  # an adapter's mistake must not stop the others

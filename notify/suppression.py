@@ -182,7 +182,8 @@ def import_suppressions(session: Session, file: TextIO, *, actor: str, source: s
 
 
 def _import(session: Session, file: TextIO, *, actor: str, source: str) -> Imported:
-    reader = csv.DictReader(file)
+    # Strict: a quote that is never closed would make one row of all that follow, and nobody would miss them.
+    reader = csv.DictReader(file, strict=True)
     missing = {"address", "scope"} - set(reader.fieldnames or ())
     if missing:
         accepted = f"a header with {', '.join(COLUMNS)}"
@@ -246,6 +247,8 @@ def _add_all(session: Session, rows: Iterable[dict[str, Any]], *, actor: str) ->
 
 
 def _read_row(row: dict[str, Any], source: str) -> dict[str, Any]:
+    if any("\0" in str(value) for value in row.values()):
+        raise InputError("a NUL, which is no text", where="row", accepted="text")
     address = check_address(row.get("address") or "")
     words = [str(scope) for scope in Scope]
     scope = (row.get("scope") or "").strip().lower()

@@ -12,9 +12,13 @@ from typing import Any
 
 @dataclass
 class MailServer:
-    """The server: `rcpt` and `data` answer by recipient; an empty answer hangs up, after `data` has kept the mail."""
+    """The server: `rcpt` and `data` answer by recipient; an empty answer hangs up, after `data` has kept the mail.
+
+    `mail` answers whoever wants to write; without his 250 no recipient is taken.
+    """
 
     port: int = 0
+    mail: str = "250 ok"
     rcpt: Callable[[str], str] = field(default=lambda to: "250 ok")
     data: Callable[[str], str] = field(default=lambda to: "250 kept")
     kept: list[tuple[str, str]] = field(default_factory=list)
@@ -39,9 +43,11 @@ class _Session(socketserver.StreamRequestHandler):
                 verb = words.split(" ")[0].upper()
                 if self.mail.hang_up:
                     return
-                if verb == "RCPT":
+                if verb == "MAIL":
+                    self._say(self.mail.mail)
+                elif verb == "RCPT":
                     to = words.partition("<")[2].rstrip(">")
-                    self._say(self.mail.rcpt(to))
+                    self._say(self.mail.rcpt(to) if self.mail.mail.startswith("250") else "503 5.5.1 need MAIL")
                 elif verb == "DATA":
                     self._say("354 go on")
                     content = self._read_data()
@@ -67,6 +73,9 @@ class _Session(socketserver.StreamRequestHandler):
 
     def _say(self, line: str) -> None:
         self.wfile.write(f"{line}\r\n".encode())
+        # RFC 5321, section 3.8: whoever says 421 closes the connection.
+        if line.startswith("421"):
+            raise ConnectionAbortedError
 
 
 class _Server(socketserver.ThreadingTCPServer):

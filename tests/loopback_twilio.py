@@ -31,13 +31,15 @@ TOKEN = "a token of nobody"
 class Fault:
     """What happens to a request to send: `take` says whether the text is taken, `answer` what comes back.
 
-    `answer` is an HTTP status, 0 for a connection that is cut; `code` Twilio's code in a refusal.
+    `answer` is an HTTP status, 0 for a connection that is cut; `code` Twilio's code in a refusal; `body` what comes
+    back instead of what Twilio would say.
     """
 
     take: bool = True
     answer: int = 201
     code: int | None = None
     wait_seconds: float = 0.0
+    body: str | None = None
 
 
 @dataclass
@@ -136,6 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.answer == 0:
             self.close_connection = True
             self.connection.close()
+        elif fault.body is not None:
+            self._write(fault.answer, fault.body.encode())
         elif fault.answer < 300 and taken is not None:
             self._answer(fault.answer, _message(taken))
         else:
@@ -173,7 +177,9 @@ class _Handler(BaseHTTPRequestHandler):
         return self.rfile.read(int(self.headers["Content-Length"])).decode()
 
     def _answer(self, status: int, body: dict[str, Any]) -> None:
-        content = json.dumps(body).encode()
+        self._write(status, json.dumps(body).encode())
+
+    def _write(self, status: int, content: bytes) -> None:
         with contextlib.suppress(ConnectionError):
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

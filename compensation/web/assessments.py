@@ -40,6 +40,8 @@ from foundation.web import (
     transaction,
     wants_csv,
 )
+from foundation.web.access import foundations
+from notify.text_price import read_price
 
 assessments = Blueprint("assessments", __name__, url_prefix="/assessments", template_folder="templates")
 # Of more credits the books are proved when somebody asks: all rows of credits and ledger are read for it.
@@ -107,7 +109,8 @@ def detail(ref: str) -> str | Response:
             totals=assessment.totals,
             cases=show_cases(session, view),
             steps=_steps(session, view),
-            samples=show_texts(session, view),
+            preview=show_texts(session, view),
+            part_price=read_price(foundations().settings.adapters["OUTAGE_TEXT_PRICE"]),
             books=show_books(books_of(session, ref)) if proves else None,
             books_wait=released and not proves,
         )

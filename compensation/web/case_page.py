@@ -34,7 +34,7 @@ from compensation.policies import load_document
 from compensation.queries import AssessmentView, get_assessment
 from compensation.web.case_rows import CaseChoice, CaseRow, columns_of, explain_case
 from compensation.web.charts import bin_label, cases_figure, credits_figure
-from compensation.web.text_samples import MOST_CASES, TextSample, sample_texts
+from compensation.web.text_samples import MOST_CASES, TextPreview, sample_texts
 from compensation.web.words import FactColumn, common_facts, money_text
 from foundation import clock
 from foundation.errors import InputError
@@ -184,8 +184,8 @@ def download_cases(session: Session, view: AssessmentView) -> Response:
     return csv_response(f"{view.assessment.ref}-cases", header, _csv_rows(stands.every(wish)))
 
 
-def show_texts(session: Session, view: AssessmentView) -> list[TextSample]:
-    """The customer texts as they will read."""
+def show_texts(session: Session, view: AssessmentView) -> TextPreview:
+    """The customer texts as they will read, and the parts they take."""
     incident = session.get_one(Incident, view.assessment.incident_id)
     document = load_document(session, view.version)
     # A policy that does not tell brands apart leaves the brand to the line: that of a real one.
@@ -193,7 +193,8 @@ def show_texts(session: Session, view: AssessmentView) -> list[TextSample]:
     brand = str(lines[0].facts["brand"]) if lines else ""
     stands = _Rows(session, view)
     cases = [case for name in sorted({text.name for text in view.bound.texts}) for case in stands.with_text(name)]
-    return sample_texts(cases, view.bound.texts, clock.local_date(incident.started_at, document.zone), brand)
+    outage_on = clock.local_date(incident.started_at, document.zone)
+    return sample_texts(cases, view.bound.texts, outage_on, brand, view.assessment.totals["texts"])
 
 
 @case_pages.get("/<ref>/cases/<int(max=1000000000):number>")

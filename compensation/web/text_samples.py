@@ -40,20 +40,34 @@ class TextSample:
         return (not self.version.language.startswith("en"), self.version.language)
 
 
+@dataclass(frozen=True, slots=True)
+class TextPreview:
+    """How the texts read, and how many parts they take at most: which language a line reads is not known here."""
+
+    samples: Sequence[TextSample]
+    most_parts: int
+
+
 def sample_texts(
-    cases: Sequence[Case], versions: Sequence[TextVersion], outage_on: date, brand: str
-) -> list[TextSample]:
+    cases: Sequence[Case], versions: Sequence[TextVersion], outage_on: date, brand: str, texts: int
+) -> TextPreview:
     """For each text and language: how it reads for the case with most lines, and for the longest when that takes more.
 
-    Looked at are the `MOST_CASES` cases with most lines of each text. `brand` is written where the policy does not tell
-    brands apart.
+    Looked at are the `MOST_CASES` cases with most lines of each text; the others of all `texts` count as the longest of
+    these. `brand` is written where the policy does not tell brands apart.
     """
     samples: list[TextSample] = []
+    longest: dict[int, tuple[int, int]] = {}
     for version in versions:
         using = sorted((case for case in cases if case.text_name == version.name), key=lambda case: -case.lines)
         written = [_sample(case, version, outage_on, brand) for case in using[:MOST_CASES]]
+        for one in written:
+            _, parts = longest.get(one.case_number, (0, 0))
+            longest[one.case_number] = one.lines, max(parts, _parts(one))
         samples += _telling(written)
-    return samples
+    seen = sum(lines for lines, _ in longest.values())
+    rest = max(0, texts - seen) * max((parts for _, parts in longest.values()), default=0)
+    return TextPreview(samples, sum(lines * parts for lines, parts in longest.values()) + rest)
 
 
 def _telling(written: list[TextSample]) -> list[TextSample]:

@@ -40,7 +40,7 @@ class AdjustmentFileSide:
         self._database = database
 
     def send(self, batch: Sequence[Outgoing]) -> list[Outcome]:
-        """Take a batch as lines, in one transaction."""
+        """Take a batch as lines, in one transaction; what was rejected and is tried again awaits the next file."""
         if not batch:
             return []
         rows = [_row_of(outgoing) for outgoing in batch]
@@ -49,6 +49,7 @@ class AdjustmentFileSide:
                 insert = insert_ignoring(session, AdjustmentLine)
                 session.connection().execute(insert, sorted(rows, key=lambda row: str(row["key"])))
                 known = _find(session, [row.key for row in batch])
+                _open_again(session, [(known[row.key], row) for row in batch if _was_rejected(known[row.key], row)])
         except SQLAlchemyError as error:
             raise CarrierError(f"adjustment lines: {type(error).__name__}") from error
         return [_outcome(str(row["body_hash"]), known[str(row["key"])]) for row in rows]
@@ -62,7 +63,7 @@ class AdjustmentFileSide:
             raise CarrierError(f"adjustment lines: {type(error).__name__}") from error
         return [
             _outcome(hash_of(row), known[row.key])
-            if row.key in known
+            if row.key in known and not _was_rejected(known[row.key], row)
             else Outcome(DeliveryState.PENDING, None, "not among the adjustment lines")
             for row in batch
         ]
@@ -97,6 +98,18 @@ def _find(session: Session, keys: Sequence[str]) -> dict[str, AdjustmentLine]:
     return found
 
 
+def _was_rejected(line: AdjustmentLine, row: Outgoing) -> bool:
+    """Whether the billing side refused the line before this attempt, which a person asked for."""
+    return line.answer == "rejected" and line.attempt < row.attempt and line.body_hash == hash_of(row)
+
+
+def _open_again(session: Session, lines: Sequence[tuple[AdjustmentLine, Outgoing]]) -> None:
+    """Let rejected lines await the next file, under the same key: the former one stays as it was answered."""
+    for line, row in lines:
+        line.file_id, line.answer, line.attempt = None, None, row.attempt
+    session.flush()
+
+
 def _parts(keys: Sequence[str]) -> Iterable[Sequence[str]]:
     return (keys[start : start + _LONGEST_QUERY] for start in range(0, len(keys), _LONGEST_QUERY))
 
@@ -107,5 +120,6 @@ def _outcome(body_hash: str, line: AdjustmentLine) -> Outcome:
         return Outcome(DeliveryState.FAILED, ref, "conflict: this key is among the lines with another content")
     if line.answer is None:
         return Outcome(DeliveryState.ACCEPTED, ref)
-    accepted = line.answer == "accepted"
-    return Outcome(DeliveryState.DELIVERED if accepted else DeliveryState.FAILED, ref)
+    if line.answer == "rejected":
+        return Outcome(DeliveryState.FAILED, ref, "rejected by billing")
+    return Outcome(DeliveryState.DELIVERED, ref)

@@ -28,6 +28,7 @@ _S = DeliveryState
 _PATH = "/adjustBalance"
 _ASK_AFTER_SECONDS = 120
 _RECEIPT_HOURS = 1
+_LONGEST_CODE = 32
 # TMF654, ActionStatusType.
 STATES: Mapping[str, DeliveryState] = {
     "created": _S.ACCEPTED,
@@ -104,7 +105,9 @@ class Tmf654:
             if known.state != _S.PENDING:
                 return known
         try:
-            answer = self._session.post(self._url(), json=body, timeout=self._settings.timeout_seconds)
+            # Where it is not is no matter of one adjustment, and a request is not to be made somewhere else.
+            timeout = self._settings.timeout_seconds
+            answer = self._session.post(self._url(), json=body, timeout=timeout, allow_redirects=False)
         except requests.RequestException as error:
             return _broken(error)
         if answer.status_code == 409:
@@ -132,14 +135,17 @@ class Tmf654:
         status = answer.status_code
         if status == 201:
             try:
-                return _as_said(answer.json())
+                said = answer.json()
             except requests.JSONDecodeError:
                 return Outcome(_S.UNKNOWN, None, "tmf654: an answer that is no JSON")
+            if not isinstance(said, dict):
+                return Outcome(_S.UNKNOWN, None, "tmf654: an answer that is no adjustment")
+            return _as_said(said)
         if status == 429:
             wait = answer.headers.get("Retry-After", "")
             seconds = int(wait) if wait.isdecimal() else None
             return Outcome(_S.PENDING, None, f"tmf654: HTTP {status}", Trouble.THROTTLED, seconds)
-        if status in (401, 403, 404, 405):
+        if 300 <= status < 400 or status in (401, 403, 404, 405):
             return Outcome(_S.PENDING, None, f"tmf654: HTTP {status}", Trouble.REFUSED_ALL)
         if 400 <= status < 500:
             return Outcome(_S.FAILED, None, f"tmf654: HTTP {status}{_code(answer)}")
@@ -199,7 +205,7 @@ def _code(answer: requests.Response) -> str:
         code = answer.json().get("code")
     except (requests.JSONDecodeError, AttributeError):
         return ""
-    return f", code {code}" if code else ""
+    return f", code {str(code)[:_LONGEST_CODE]}" if code else ""
 
 
 def _broken(error: requests.RequestException) -> Outcome:

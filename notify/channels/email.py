@@ -83,32 +83,50 @@ class Email:
         return [None] * len(batch)
 
     def _send_one(self, row: Outgoing) -> Outcome:
+        if not row.address.isascii() or not row.address.isprintable():
+            return Outcome(DeliveryState.FAILED, None, "not an address that mail can be sent to")
         message = self._message(row)
+        content = message.as_bytes(policy=SMTP)
         connection = self._connection()
         try:
-            connection.mail(self._settings.sender)
-            code, answer = connection.rcpt(row.address)
-            if code not in (250, 251):
-                connection.rset()
-                return _refused(code, answer)
+            refused = self._introduce(connection, row.address)
+            if refused is not None:
+                return self._given_up(connection, refused)
         except (smtplib.SMTPException, OSError):
             self._drop()
             return Outcome(DeliveryState.PENDING, None, "the mail server broke the connection before the text")
-        return self._send_data(connection, message)
+        return self._send_data(connection, content, str(message["Message-ID"]))
 
-    def _send_data(self, connection: smtplib.SMTP, message: EmailMessage) -> Outcome:
+    def _introduce(self, connection: smtplib.SMTP, address: str) -> Outcome | None:
+        """Say from whom and to whom; what a refusal means, None when the server waits for the text."""
+        code, answer = connection.mail(self._settings.sender)
+        if code != 250:
+            one = _refused(code, answer)
+            # It does not want the sender, and so nothing of ours: no fault of this recipient's.
+            return one if one.state != DeliveryState.FAILED else _no_sender(one)
+        code, answer = connection.rcpt(address)
+        return None if code in (250, 251) else _refused(code, answer)
+
+    def _given_up(self, connection: smtplib.SMTP, outcome: Outcome) -> Outcome:
+        """Leave a transaction that was refused; a server that hangs up after that (421) has refused all the same."""
         try:
-            code, answer = connection.data(message.as_bytes(policy=SMTP))
+            connection.rset()
+        except (smtplib.SMTPException, OSError):
+            self._drop()
+        return outcome
+
+    def _send_data(self, connection: smtplib.SMTP, content: bytes, message_id: str) -> Outcome:
+        try:
+            code, answer = connection.data(content)
         except smtplib.SMTPDataError as error:
             # The server refused to take the data at all: nothing of it left.
-            connection.rset()
-            return _refused(error.smtp_code, error.smtp_error)
+            return self._given_up(connection, _refused(error.smtp_code, error.smtp_error))
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
             return Outcome(DeliveryState.UNKNOWN, None, f"no answer from the mail server: {type(error).__name__}")
         if code != 250:
             return _refused(code, answer)
-        return Outcome(DeliveryState.ACCEPTED, str(message["Message-ID"]))
+        return Outcome(DeliveryState.ACCEPTED, message_id)
 
     def _message(self, row: Outgoing) -> EmailMessage:
         settings = self._settings
@@ -190,6 +208,10 @@ def _refused(code: int, answer: bytes | str) -> Outcome:
     if code in _TEMPORARY:
         return Outcome(DeliveryState.PENDING, None, said)
     return Outcome(DeliveryState.FAILED, None, said)
+
+
+def _no_sender(refused: Outcome) -> Outcome:
+    return Outcome(DeliveryState.PENDING, None, f"{refused.reason}: the sender is refused", Trouble.REFUSED_ALL)
 
 
 def _subject(row: Outgoing) -> str:

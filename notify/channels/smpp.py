@@ -158,8 +158,9 @@ class Smpp:
         not_taken = [_not_taken(answer) for answer in parts if answer.status != 0]
         if len(not_taken) == len(parts):
             return not_taken[0]
-        # Some parts are taken: neither sent nor not sent.
-        return Outcome(DeliveryState.UNKNOWN, None, f"a part was refused: {not_taken[0].reason}")
+        # Some parts are taken: neither sent nor not sent. That we were too quick is heeded all the same.
+        throttled = next((one for one in not_taken if one.trouble is Trouble.THROTTLED), not_taken[0])
+        return Outcome(DeliveryState.UNKNOWN, None, f"a part was refused: {throttled.reason}", throttled.trouble)
 
     def _delivered(self, pdus: Sequence[Any]) -> None:
         """Keep receipts and what recipients wrote; raises when something could not be kept."""

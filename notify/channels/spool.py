@@ -159,7 +159,9 @@ class Spool:
                 self._connection.execute("COMMIT")
             except sqlite3.Error as error:
                 self._roll_back()
-                raise CarrierError(f"spool: {error}") from error
+                # A disk that is full had no room for the commit either: rolled back, nothing of it is there.
+                is_full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+                raise CarrierError(f"spool: {error}", nothing_sent=is_full) from error
             except BaseException:
                 self._roll_back()
                 raise

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from twilio.base.exceptions import TwilioRestException
+from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.rest import Client
 
 from foundation import clock
@@ -33,6 +33,11 @@ _LISTED = 50
 _RECEIPT_HOURS = 12
 _ASK_AFTER_SECONDS = 120
 _TOO_MANY, _NOT_FOUND = 429, 404
+# Our credentials, or an address where Twilio is not: every further row would be answered so.
+_REFUSED_ALL = frozenset({401, 403, 404, 405})
+# What the SDK raises on a body that is no message.
+_NO_MESSAGE = (TwilioException, ValueError, TypeError, AttributeError)
+_UNREADABLE = "Twilio: an answer that cannot be read"
 # Our clock and theirs may differ so much; so long after its attempt began a request may still leave.
 _SKEW, _LATEST = timedelta(seconds=10), timedelta(minutes=15)
 
@@ -130,6 +135,8 @@ class Twilio:
             return _refused(error)
         except NoAnswerError as error:
             return Outcome(DeliveryState.UNKNOWN if error.left else DeliveryState.PENDING, None, error.reason)
+        except _NO_MESSAGE:
+            return Outcome(DeliveryState.UNKNOWN, None, _UNREADABLE)
         return _as_said(message.status, message.error_code, message.sid)
 
     def _ask_one(self, row: Outgoing) -> Outcome | None:
@@ -146,6 +153,8 @@ class Twilio:
             raise CarrierError(said(error.code), nothing_sent=True) from error
         except NoAnswerError as error:
             raise CarrierError(error.reason, nothing_sent=True) from error
+        except _NO_MESSAGE as error:
+            raise CarrierError(_UNREADABLE, nothing_sent=True) from error
         same = [message for message in listed if self._may_be(row, message)]
         if len(same) > 1:
             return Outcome(DeliveryState.UNKNOWN, None, "Twilio has several texts with these words to this recipient")
@@ -181,20 +190,23 @@ def _validity(row: Outgoing) -> int:
 
 
 def _as_said(status: Any, code: Any, sid: Any) -> Outcome:
-    state = STATES.get(str(getattr(status, "value", status)), DeliveryState.UNKNOWN)
+    word = str(getattr(status, "value", status))
+    state = STATES.get(word, DeliveryState.UNKNOWN)
     reason = said(int(code)) if code else None
-    return Outcome(state, sid, reason or (None if state != DeliveryState.FAILED else said(None)))
+    if state == DeliveryState.UNKNOWN:
+        return Outcome(state, str(sid) if sid else None, f"Twilio: a status that is not known, {word}")
+    return Outcome(state, str(sid) if sid else None, reason or (None if state != DeliveryState.FAILED else said(None)))
 
 
 def _refused(error: TwilioRestException) -> Outcome:
     """What a coded answer means; nothing of a 4xx was sent."""
-    code = int(error.code) if error.code else None
+    code = int(error.code) if str(error.code).isdecimal() else None
     reason = said(code) if code else f"Twilio: HTTP {error.status}"
     if error.status >= 500:
         return Outcome(DeliveryState.UNKNOWN, None, reason)
     if error.status == _TOO_MANY or code in THROTTLED:
         return Outcome(DeliveryState.PENDING, None, reason, Trouble.THROTTLED)
-    if error.status in (401, 403) or code in REFUSED_ALL:
+    if error.status < 400 or error.status in _REFUSED_ALL or code in REFUSED_ALL:
         return Outcome(DeliveryState.PENDING, None, reason, Trouble.REFUSED_ALL)
     trouble = Trouble.OPTED_OUT if code in OPTED_OUT else None
     return Outcome(DeliveryState.FAILED, None, reason, trouble)

@@ -34,10 +34,11 @@ class DeliveriesQuery(Strict):
 
 
 class DecideBody(DeliveryReasonBody):
-    """What is true of unknown attempts: all, those of `keys`, or those with exactly the reason `because`."""
+    """What is true of unknown attempts: all, those of `keys`, of a kind, or with exactly the reason `because`."""
 
     decision = fields.Enum(Decision, by_value=True, required=True)
     keys = fields.List(fields.String(), load_default=None, allow_none=True, validate=validate.Length(1, 1000))
+    kind = fields.Enum(DeliveryKind, by_value=True, load_default=None, allow_none=True)
     because = fields.String(load_default=None, allow_none=True)
 
 
@@ -190,6 +191,7 @@ def decide(body: dict[str, Any], campaign: str) -> dict[str, int]:
             actor=actor(),
             reason=body["reason"],
             keys=body["keys"],
+            kind=body["kind"],
             unknown_because=body["because"],
         )
     return {"changed": changed}

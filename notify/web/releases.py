@@ -20,6 +20,7 @@ from notify.queries import (
     list_attempts,
     list_deliveries,
 )
+from notify.receipts import list_receipts
 from notify.web.addresses import show_address
 from notify.web.campaigns import CampaignRow, funnel_figure, list_campaign_rows, shown_kinds
 from notify.web.standing import show_standing
@@ -92,13 +93,13 @@ def detail(campaign: str) -> str | Response:
 @releases.get("/deliveries/<int(max=9223372036854775807):number>")
 @permission("deliveries.read")
 def delivery(number: int) -> str:
-    """One delivery: what it carries, where it stands and why, and every attempt."""
+    """One delivery: what it carries, where it stands and why, every attempt, and what its provider said later."""
     with reading() as session:
         found = session.get(Delivery, number)
         if found is None:
             raise NotFoundError("no such delivery", value=number)
-        attempts = list_attempts(session, found.id)
-    return render_template("notify/delivery.html", delivery=found, attempts=attempts, show_address=show_address)
+        said = {"attempts": list_attempts(session, found.id), "receipts": list_receipts(session, found.id)}
+    return render_template("notify/delivery.html", delivery=found, show_address=show_address, **said)
 
 
 _CSV_INDEX = (

@@ -39,7 +39,7 @@ def steer(campaign: str, step: str) -> Response:
 @steering.post("/<campaign>/decide")
 @permission("deliveries.write")
 def decide(campaign: str) -> Response:
-    """Settle unknown attempts by a person's word: one (`key`), those with a reason (`because`), or all."""
+    """Settle unknown attempts by a person's word: one (`key`), those of a kind with a reason (`because`), or all."""
     key, because = request.form.get("key"), request.form.get("because")
     with transaction() as session:
         settled = decide_unknown(
@@ -49,7 +49,8 @@ def decide(campaign: str) -> Response:
             actor=actor(),
             reason=_reason(),
             keys=[key] if key else None,
-            unknown_because=because or None,
+            kind=_choice(DeliveryKind, "kind") if request.form.get("kind") else None,
+            unknown_because=because,
         )
     flash(f"{settled:,} unknown attempts are settled.", "success" if settled else "info")
     return redirect(url_for("releases.detail", campaign=campaign))
@@ -66,7 +67,7 @@ def retry(campaign: str) -> Response:
             actor=actor(),
             reason=_reason(),
             kind=_choice(DeliveryKind, "kind") if request.form.get("kind") else None,
-            failed_with=request.form.get("failed_with") or None,
+            failed_with=request.form.get("failed_with"),
         )
     flash(f"{retried:,} deliveries will be tried again.", "success" if retried else "info")
     return redirect(url_for("releases.detail", campaign=campaign))

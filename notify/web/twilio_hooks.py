@@ -9,20 +9,23 @@ from flask.sansio.blueprints import BlueprintSetupState
 from twilio.request_validator import RequestValidator, get_signature_algorithm
 from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 
+from foundation.errors import InputError
+from foundation.logging import get_logger
 from foundation.settings import listed
 from foundation.together import Together
 from foundation.web import signed, transaction
 from foundation.web.access import foundations
 from notify.channels.twilio import STATES, STATUS_PATH
-from notify.channels.twilio_codes import said
+from notify.channels.twilio_codes import OPTED_OUT, said
 from notify.models import DeliveryState
 from notify.receipts import NewReceipt, record_receipts
-from notify.suppression import record_inbound
+from notify.suppression import check_address, record_inbound, suppress_opted_out
 
 hooks = Blueprint("twilio_hooks", __name__)
 _TOGETHER = "twilio_receipts"
 _CHANNEL = "twilio"
 _MOST_WORDS = 40
+log = get_logger()
 
 
 @hooks.record
@@ -44,6 +47,9 @@ def record_status() -> Response:
     if state is not None:
         together: Together[NewReceipt] = current_app.extensions[_TOGETHER]
         together.do(_receipt(state, status, sid))
+    if _error_code() in OPTED_OUT:
+        # A Messaging Service takes a text to such a recipient and says only later that it did not go.
+        _suppress(request.form.get("To", ""))
     # A word that Twilio adds one day is not ours to refuse: refusing would make it call again and again.
     return Response(status=204)
 
@@ -54,8 +60,7 @@ def _record(receipts: Sequence[NewReceipt]) -> None:
 
 
 def _receipt(state: DeliveryState, status: str, sid: str) -> NewReceipt:
-    code = request.form.get("ErrorCode", "")
-    number = int(code) if code.isdecimal() and len(code) < 9 else None
+    number = _error_code()
     return NewReceipt(
         channel=_CHANNEL,
         state=state,
@@ -65,6 +70,19 @@ def _receipt(state: DeliveryState, status: str, sid: str) -> NewReceipt:
         provider_status=f"{status} {number}" if number else status,
         reason=said(number) if number or state == DeliveryState.FAILED else None,
     )
+
+
+def _error_code() -> int | None:
+    code = request.form.get("ErrorCode", "")
+    return int(code) if code.isdecimal() and len(code) < 9 else None
+
+
+def _suppress(address: str) -> None:
+    try:
+        with transaction() as session:
+            suppress_opted_out(session, [check_address(address)], channel=_CHANNEL)
+    except InputError:
+        log.warning("opted_out_without_number", channel=_CHANNEL)
 
 
 @hooks.post("/hooks/twilio/inbound")
@@ -77,8 +95,12 @@ def record_answer() -> Response:
     body = request.form.get("OptOutType") or request.form.get("Body", "")
     if not address:
         raise BadRequest("From is missing")
-    with transaction() as session:
-        record_inbound(session, address=address, body=body[:_MOST_WORDS], channel=_CHANNEL)
+    try:
+        with transaction() as session:
+            record_inbound(session, address=address, body=body[:_MOST_WORDS], channel=_CHANNEL)
+    except InputError:
+        # A short code or a service's own word as sender: nobody to text, so nobody to suppress.
+        log.info("inbound_without_number", channel=_CHANNEL)
     return Response("<Response/>", mimetype="text/xml")
 
 

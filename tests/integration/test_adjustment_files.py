@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,9 @@ from notify import adjustments
 from notify.accounts.adjustment_file import AdjustmentFileSide
 from notify.adjustment_models import AdjustmentFile, AdjustmentLine
 from notify.adjustments import acknowledge, count_unfiled, list_files, write_adjustments
+from notify.decisions import retry_failed
 from notify.models import Delivery, DeliveryState
-from tests.delivery_rows import message, posting, put
+from tests.delivery_rows import CAMPAIGN, message, posting, put
 from tests.delivery_tools import run
 
 S = DeliveryState
@@ -116,6 +119,44 @@ def test_an_answer_posts_what_it_accepts_fails_what_it_rejects_and_releases_the_
         assert (kept.accepted, kept.rejected) == (2, 1)
 
 
+def test_what_was_rejected_and_is_tried_again_stands_in_the_next_file_and_can_be_accepted_there(database, tmp_path):
+    post(database, 1, 2)
+    [first] = write_adjustments(database, tmp_path, actor="dora")
+    no = answer(tmp_path / "no.csv", first.ref, [["R", key(1), "E17"]], ["0", "1", ""])
+    with database.transaction() as session:
+        acknowledge(session, no, actor="dora")
+        assert retry_failed(session, CAMPAIGN, actor="dora", reason="account opened") == 1
+    assert run(database, {"adjustment_file": AdjustmentFileSide(database)}).claimed == 1
+    assert states(database) == {"A000001": S.ACCEPTED, "A000002": S.ACCEPTED}
+    [second] = write_adjustments(database, tmp_path, actor="dora")
+    assert [row[1] for row in read(tmp_path / f"{second.ref}.csv")[1:-1]] == [key(1)]
+    yes = answer(tmp_path / "yes.csv", second.ref, [["A", key(1)]], ["1", "0", "GBP=1.01"])
+    late = answer(tmp_path / "late.csv", first.ref, [["A", key(1)]], ["1", "0", "GBP=1.01"])
+    with database.transaction() as session:
+        # The former answer said again changes nothing; another one to the former file does not fit any more.
+        assert acknowledge(session, no, actor="dora").repeated == 1
+        assert acknowledge(session, yes, actor="dora").accepted == 1
+    with pytest.raises(InputError, match="not a line of this file"), database.transaction() as session:
+        acknowledge(session, late, actor="dora")
+    assert states(database) == {"A000001": S.DELIVERED, "A000002": S.ACCEPTED}
+
+
+def test_two_who_write_at_once_write_one_file_of_all_lines(database, tmp_path):
+    post(database, 1, 2, 3)
+    start = threading.Barrier(2)
+
+    def write() -> int:
+        start.wait()
+        return sum(file.lines for file in write_adjustments(database, tmp_path, actor="dora"))
+
+    with ThreadPoolExecutor(2) as threads:
+        written = [threads.submit(write) for _ in range(2)]
+        assert {one.result() for one in written} <= {0, 3}
+    with database.reading() as session:
+        assert [file.lines for file in list_files(session)] == [3]
+    assert not list(tmp_path.glob("*.part"))
+
+
 @pytest.mark.parametrize(
     ("rows", "trailer", "complaint"),
     [
@@ -150,7 +191,9 @@ def test_an_accepted_line_cannot_be_rejected_afterwards(database, tmp_path):
     assert states(database) == {"A000001": S.DELIVERED}
 
 
-@pytest.mark.parametrize("content", ["", "H,ADJ-1\n", "hello\n", "A,x\nT,1,0,\n", "H,\nT,0,0,\n", "\udcff"])
+@pytest.mark.parametrize(
+    "content", ["", "H,ADJ-1\n", "hello\n", "A,x\nT,1,0,\n", "H,\nT,0,0,\n", "\udcff", "H,A\0\nT,0,0,\n"]
+)
 def test_a_file_that_is_no_answer_is_refused(database, tmp_path, content):
     path = tmp_path / "ack.csv"
     path.write_bytes(content.encode("utf-8", "surrogateescape"))

@@ -22,6 +22,7 @@ from notify.decisions import Decision, decide_unknown, retry_failed
 from notify.delivery import drain
 from notify.models import CampaignState, DeliveryCount, DeliveryKind, DeliveryState
 from notify.outbox import enqueue
+from notify.texts import save_text
 from notify.transitions import claim
 from notify.upkeep import cancel_aborted, look_after
 from notify.waves import Plan
@@ -255,6 +256,22 @@ def test_an_unknown_attempt_is_settled_by_a_persons_word(database: Database, dec
     with later(3):
         assert run(database, {"book": wire}).delivered == (decision is Decision.SEND_AGAIN)
     assert_counted(database)
+
+
+def test_a_persons_word_on_credits_says_nothing_of_texts_that_are_unknown_for_the_same_reason(database: Database):
+    put(database, [posting(1), posting(3), message(2, waiting=False, payload={"text": "plain"})])
+    with database.transaction() as session:
+        save_text(session, "plain", "en", "Hello", author="mary")
+    wire, other = Wire(), Wire("spool")
+    wire.outcomes = [Outcome(DeliveryState.UNKNOWN, None, said) for said in ("read timeout", None)]
+    other.outcomes = wire.outcomes[:1]
+    assert run(database, {"book": wire, "spool": other}).unknown == 3
+    with database.transaction() as session:
+        of_credits: dict[str, Any] = {"kind": DeliveryKind.POSTING, "unknown_because": "read timeout"}
+        assert decide_unknown(session, CAMPAIGN, Decision.THERE, **of_credits, **WHO) == 1
+        assert decide_unknown(session, CAMPAIGN, Decision.NOT_THERE, unknown_because="", **WHO) == 1
+    assert get(database, message(2)).state is DeliveryState.UNKNOWN
+    assert get(database, posting(3)).state is DeliveryState.FAILED
 
 
 def test_folding_keeps_the_sums_and_leaves_what_is_folded_alone(database: Database):

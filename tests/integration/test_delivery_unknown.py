@@ -44,6 +44,18 @@ def test_what_certainly_did_not_leave_goes_again_after_a_pause(database: Databas
         assert [attempt.outcome for attempt in list_attempts(session, row.id)] == ["pending", "delivered"]
 
 
+@pytest.mark.parametrize("ref", ["a\0b", "\ud800", "9" * 300])
+def test_what_no_database_can_keep_of_an_answer_ends_no_worker(database: Database, ref: str):
+    wire = Wire()
+    put(database, [posting(1), posting(2)])
+    wire.outcomes = [Outcome(DeliveryState.DELIVERED, ref), Outcome(DeliveryState.UNKNOWN, ref, f"said {ref}" * 9)]
+    counts = run(database, {"book": wire})
+    assert (counts.delivered, counts.unknown) == (1, 1)
+    wire.answer = Outcome(DeliveryState.DELIVERED, ref, f"found {ref}" * 9)
+    assert settle_unknown(database, {"book": wire}).settled == 1
+    assert len(get(database, posting(1)).provider_ref or "") <= 128
+
+
 def test_a_call_that_broke_off_is_unknown_and_never_sent_again_by_itself(database: Database):
     wire = Wire(promises=Promises(idempotent=False, can_be_asked=False, fences=False))
     put(database, [posting(1)])

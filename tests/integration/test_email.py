@@ -141,3 +141,27 @@ def test_settings_are_read_by_name(tmp_path):
 def test_a_setting_that_is_missing_or_wrong_is_named(tmp_path, name, value):
     with pytest.raises(InputError, match=name):
         read_email_settings(read_settings({"OUTAGE_DATA": str(tmp_path), **GIVEN, name: value}))
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("451 4.7.1 greylisted", Outcome(S.PENDING, None, "mail server 451 4.7.1")),
+        ("421 4.7.0 too many", Outcome(S.PENDING, None, "mail server 421 4.7.0", Trouble.THROTTLED)),
+        (
+            "550 5.7.1 not you",
+            Outcome(S.PENDING, None, "mail server 550 5.7.1: the sender is refused", Trouble.REFUSED_ALL),
+        ),
+    ],
+)
+def test_a_server_that_does_not_take_the_sender_fails_no_recipient(server, carrier, said, expected):
+    server.mail = said
+    assert carrier.send([text()]) == [expected]
+    server.mail = "250 ok"
+    assert carrier.send([text()])[0].state is S.ACCEPTED
+
+
+def test_an_address_that_mail_cannot_be_sent_to_has_failed_so_that_another_way_is_taken(server, carrier):
+    [outcome] = carrier.send([text(address="grün@example.org")])
+    assert outcome == Outcome(S.FAILED, None, "not an address that mail can be sent to")
+    assert server.connections == 0

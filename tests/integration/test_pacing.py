@@ -97,6 +97,18 @@ def test_throttled_rows_go_again_and_the_sender_slows_down(database: Database):
         assert set(session.scalars(select(Delivery.state))) == {DeliveryState.DELIVERED}
 
 
+def test_a_provider_that_asks_for_years_is_tried_again_after_an_hour(database: Database):
+    put(database, postings(1))
+    wire = paced(rows_per_second=100, burst=20)
+    wire.outcomes = [Outcome(DeliveryState.PENDING, None, "429", Trouble.THROTTLED, 10**40)]
+    assert run(database, {"book": wire}).put_back == 1
+    wire.outcomes = []
+    with later(3500):
+        assert run(database, {"book": wire}).claimed == 0
+    with later(3700):
+        assert run(database, {"book": wire}).delivered == 1
+
+
 def test_a_sender_whom_the_provider_refuses_halts_until_a_person_lets_it_go_on(database: Database):
     put(database, postings(5))
     wire = paced(None)

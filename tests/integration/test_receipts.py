@@ -64,6 +64,15 @@ def test_a_receipt_moves_its_delivery_and_releases_the_text_of_a_credit(database
     assert_counted(database)
 
 
+def test_a_receipt_that_no_database_can_keep_as_it_is_holds_up_no_other(database: Database):
+    put(database, [posting(1)])
+    run(database, {"book": accepting()})
+    odd = [NewReceipt("book", DELIVERED, ref, provider_status="\0" * 99) for ref in ("a\0", "\ud800", "7" * 300)]
+    with database.transaction() as session:
+        counts = record_receipts(session, [*odd, NewReceipt("book", DELIVERED, "SM1", reason="\0")])
+    assert (counts.new, counts.moved) == (4, 1)
+
+
 def test_a_final_state_never_moves_and_what_contradicts_it_is_kept(database: Database):
     put(database, [posting(1)])
     run(database, {"book": accepting()})
@@ -103,7 +112,9 @@ def test_a_receipt_that_met_its_response_half_way_is_found_by_the_sweep(database
     put(database, [posting(1)])
     # The response was written by a worker that did not see the receipt, nor the receipt it.
     run(database, {"book": wire})
+    strangers = [NewReceipt("book", DELIVERED, provider_ref=f"of another's {number}") for number in range(1001)]
     with database.transaction() as session:
+        record_receipts(session, strangers)
         record_receipts(session, [NewReceipt("book", DELIVERED, provider_ref="SM2")])
         session.execute(update(Delivery).values(provider_ref="SM2", receipt_ref="SM2"))
     settle_unknown(database, {"book": wire})

@@ -34,6 +34,7 @@ def test_a_rehearsal_goes_at_once_with_sample_values_in_the_texts_language(datab
     credit, notice = sent(database)
     assert "£3.00" in credit
     assert "22. November 2026" in credit
+    assert "Ihre Rechnung für Dezember 2026" in credit
     assert "data, voice" in notice
     assert "{" not in credit + notice
 

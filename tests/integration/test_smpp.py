@@ -178,6 +178,12 @@ def test_a_refused_part_makes_the_whole_text_unknown(smsc, smpp):
     assert outcome == Outcome(S.UNKNOWN, None, "a part was refused: SMSC 0x0B: the number is not valid")
 
 
+def test_a_part_that_was_too_quick_slows_the_sender_down(smsc, smpp):
+    smsc.status_of = lambda to, number: THROTTLED if number == 2 else 0
+    [outcome] = smpp.send([text(body="ж" * 100)])
+    assert (outcome.state, outcome.trouble) == (S.UNKNOWN, Trouble.THROTTLED)
+
+
 def test_a_wrong_password_halts_the_sender_and_an_smsc_that_is_not_there_does_not(smsc, kept):
     with pytest.raises(CarrierError) as refused:
         Smpp(settings_for(smsc, password="wrong"), kept).send([text()])

@@ -85,3 +85,15 @@ def test_a_file_that_is_no_spool_is_said_so(tmp_path: Path):
         Spool(path)
     with pytest.raises(InputError, match="OUTAGE_DATA"):
         make_spool(read_settings({"OUTAGE_DATA": str(tmp_path)}))
+
+
+def test_a_disk_without_room_takes_nothing_for_certain_and_goes_on_when_there_is_some(spool: Spool):
+    spool._connection.execute("PRAGMA max_page_count = 12")
+    long = [text(str(number), body="word " * 300) for number in range(100)]
+    with pytest.raises(CarrierError, match="full") as full:
+        spool.send(long)
+    assert full.value.nothing_sent
+    assert spool.count() == 0
+    spool._connection.execute("PRAGMA max_page_count = 100000")
+    assert {outcome.state for outcome in spool.send(long)} == {DeliveryState.DELIVERED}
+    assert spool.count() == 100

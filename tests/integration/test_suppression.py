@@ -144,6 +144,22 @@ def test_a_file_without_its_columns_and_an_address_that_is_none_are_refused(data
             suppress(session, "07700 900001", Scope.ANY, reason="x", actor="mary")
 
 
+@pytest.mark.parametrize("reason", ['"never closed', '"closed"too early'])
+def test_a_quote_that_would_swallow_the_rows_behind_it_refuses_the_file(database: Database, reason: str):
+    file = f"address,scope,reason\n+447700900001,any,{reason}\n+447700900002,any,letter\n"
+    with pytest.raises(InputError, match="no CSV"), database.transaction() as session:
+        import_suppressions(session, io.StringIO(file), actor="mary", source="f")
+    with database.reading() as session:
+        assert find_suppressed(session, ["+447700900001", "+447700900002"]) == {}
+
+
+def test_a_nul_is_a_bad_row_and_no_end_of_the_import(database: Database):
+    file = "address,scope,reason\n+447700900001,any,a\0b\n+447700900002,any,letter\n"
+    with database.transaction() as session:
+        done = import_suppressions(session, io.StringIO(file), actor="mary", source="f")
+    assert (done.added, [line for line, _ in done.rejected]) == (1, [2])
+
+
 def test_an_e_mail_address_is_the_same_in_either_case(database: Database, wires):
     put(database, [text(1, address="Ann@B.Example")])
     with database.transaction() as session:

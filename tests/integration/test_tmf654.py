@@ -122,6 +122,7 @@ def test_what_a_prepaid_balance_cannot_take_fails_and_says_so(balances, carrier,
     [
         (Fault(False, 429), Outcome(S.PENDING, None, "tmf654: HTTP 429", Trouble.THROTTLED)),
         (Fault(False, 401), Outcome(S.PENDING, None, "tmf654: HTTP 401", Trouble.REFUSED_ALL)),
+        (Fault(False, 307), Outcome(S.PENDING, None, "tmf654: HTTP 307", Trouble.REFUSED_ALL)),
         (Fault(False, 400), Outcome(S.FAILED, None, "tmf654: HTTP 400, code 77")),
         (Fault(True, 500), Outcome(S.UNKNOWN, None, "tmf654: HTTP 500")),
         (Fault(False, 503), Outcome(S.UNKNOWN, None, "tmf654: HTTP 503")),

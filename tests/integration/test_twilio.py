@@ -130,6 +130,8 @@ def test_a_text_that_expires_says_so_to_the_provider(provider, twilio):
                 S.PENDING, None, "Twilio 21606: the sender number is not ours or cannot text there", Trouble.REFUSED_ALL
             ),
         ),
+        (Fault(False, 404, None), Outcome(S.PENDING, None, "Twilio: HTTP 404", Trouble.REFUSED_ALL)),
+        (Fault(False, 302, None), Outcome(S.PENDING, None, "Twilio: HTTP 302", Trouble.REFUSED_ALL)),
         (Fault(False, 500, 20500), Outcome(S.UNKNOWN, None, "Twilio 20500")),
         (Fault(True, 503, None), Outcome(S.UNKNOWN, None, "Twilio: HTTP 503")),
         (Fault(False, 0), Outcome(S.UNKNOWN, None, "the connection to Twilio was cut before its answer")),
@@ -358,3 +360,11 @@ def test_settings_are_read_by_name(tmp_path):
 def test_a_setting_that_is_missing_or_wrong_is_named(tmp_path, name, value):
     with pytest.raises(InputError, match=name):
         read_twilio_settings(read_settings({"OUTAGE_DATA": str(tmp_path), **GIVEN, name: value}))
+
+
+@pytest.mark.parametrize("body", ["<html>", "[1]", "null", '{"sid": "SM1", "status": "a word of next year"}'])
+def test_an_answer_that_cannot_be_read_is_unknown_and_says_whose_it_is(provider, twilio, body):
+    provider.fault_of = lambda to, before: Fault(body=body)
+    [outcome] = twilio.send([text()])
+    assert outcome.state is S.UNKNOWN
+    assert (outcome.reason or "").startswith("Twilio: a")

@@ -86,6 +86,15 @@ def test_a_failure_is_told_in_words(app, database):
     assert failed.reason == "Twilio 30005: the number is not known or no longer in use"
 
 
+def test_an_opt_out_that_is_told_only_by_a_callback_keeps_later_texts_away(app, database):
+    row = accepted(database)
+    form = {"MessageSid": SID, "MessageStatus": "undelivered", "ErrorCode": "21610", "To": row.address}
+    assert call(app, STATUS.format(row.id), form) == 204
+    assert call(app, STATUS.format(row.id), form | {"To": "nobody"}) == 204
+    with database.reading() as session:
+        assert set(find_suppressed(session, [row.address])[row.address]) == {Scope.ANY}
+
+
 def test_a_callback_ties_a_text_whose_answer_never_came_to_its_row(app, database):
     row = accepted(database)
     with database.transaction() as session:
@@ -114,6 +123,7 @@ def test_only_what_twilio_signed_for_our_public_address_is_taken(app, database):
         (STATUS.format("x" * 40), {"MessageSid": SID, "MessageStatus": "delivered"}, 204),
         ("/hooks/twilio/status", {"MessageSid": SID, "MessageStatus": "delivered", "ErrorCode": "no number"}, 204),
         ("/hooks/twilio/inbound", {"Body": "STOP"}, 400),
+        ("/hooks/twilio/inbound", {"From": "12345", "Body": "STOP"}, 200),
     ],
 )
 def test_odd_calls_are_answered_and_break_nothing(app, path, form, status):

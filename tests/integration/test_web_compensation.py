@@ -182,6 +182,8 @@ def test_the_texts_are_shown_as_the_delivery_will_write_them(small_world):
     assert said in preview
     assert said in line
     assert "parts in GSM 7-bit" in preview
+    # Seven texts of two parts each.
+    assert "at most 14 parts" in preview
 
 
 def test_an_assessment_goes_from_proposal_to_books_through_two_persons(world, monkeypatch):

@@ -7,6 +7,7 @@ import pytest
 from foundation.audit import AuditEntry
 from notify.counters import Changes
 from notify.models import Delivery, DeliveryState
+from notify.receipts import NewReceipt, record_receipts
 from tests.web_world import ENTITLED
 
 
@@ -46,6 +47,20 @@ def test_a_release_shows_its_funnel_before_and_after_delivery(world):
     assert "wait until" not in page
     assert "Nothing failed" in page
     assert "19 deliveries" in page
+
+
+def test_what_a_provider_said_later_is_shown_even_when_it_changed_nothing(small_world):
+    small_world.release()
+    with small_world.database.transaction() as session:
+        delivery = session.query(Delivery).filter_by(kind="message", state="delivered").first()
+        record_receipts(
+            session,
+            [NewReceipt("spool", DeliveryState.FAILED, None, delivery.id, 1, "undelivered", "the phone was off")],
+        )
+    page = small_world.client("delivery").get(f"/releases/deliveries/{delivery.id}").text
+    assert "What the provider said later" in page
+    assert "undelivered" in page
+    assert "the phone was off" in page
 
 
 @pytest.mark.parametrize("state", [DeliveryState.FAILED, DeliveryState.UNKNOWN])
