@@ -11,10 +11,10 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from foundation import access, migrate
-from foundation.db import Database
+from foundation.db import Database, refusal_of
 from foundation.errors import InputError
 from foundation.logging import get_logger, set_up_logging
 from foundation.settings import Settings, read_settings
@@ -116,8 +116,11 @@ class Shell(click.Group):
         """Run the command; turn a person's mistake into a message."""
         try:
             return super().invoke(ctx)
-        except InputError as error:
-            click.echo(f"error: {error}", err=True)
+        except (InputError, IntegrityError) as error:
+            said = refusal_of(error) if isinstance(error, IntegrityError) else error
+            if said is None:
+                raise
+            click.echo(f"error: {said}", err=True)
             ctx.exit(EXIT_INPUT)
 
 

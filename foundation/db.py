@@ -37,13 +37,17 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from foundation import clock
+from foundation.errors import RefusedError
 
 # A bulk load of a million lines holds SQLite's only write lock for half a minute.
 BUSY_SECONDS = 120
+# How PostgreSQL and SQLite name a key that stands there already.
+_MADE_TWICE = frozenset({"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"})
 
 Key = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER is SQLite's own row id
 Document = JSON().with_variant(postgresql.JSONB(), "postgresql")
@@ -132,6 +136,16 @@ def insert_of(dialect: str, target: Any) -> Any:
 def dialect_of(session: Session) -> str:
     """The name of the session's database: `sqlite` or `postgresql`."""
     return session.get_bind().dialect.name
+
+
+def refusal_of(error: DBAPIError) -> RefusedError | None:
+    """What to tell whoever made the same as somebody else at that moment; None where an error means another thing."""
+    code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+    if code not in _MADE_TWICE:
+        return None
+    return RefusedError(
+        "somebody else made the same at the same moment; nothing of yours was kept", accepted="a new look"
+    )
 
 
 def one_of(session: Session, column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
+from foundation.db import refusal_of
 from foundation.errors import ForbiddenError, InputError, NotFoundError, RefusedError
 from foundation.logging import get_logger
 from foundation.web.access import find_staff, foundations, is_api
@@ -95,6 +96,10 @@ def _answer_http_error(error: HTTPException) -> BaseResponse:
 
 def _answer_database_error(error: DBAPIError) -> BaseResponse:
     why = str(error.orig).partition("\n")[0]
+    refusal = refusal_of(error)
+    if refusal is not None:
+        get_logger().warning("made_twice", endpoint=request.endpoint, error=why)
+        return _answer_input_error(refusal)
     on_sqlite = foundations().database.is_sqlite
     # SQLite calls an unknown column operational too.
     away = "locked" in why if on_sqlite else error.connection_invalidated or isinstance(error, OperationalError)

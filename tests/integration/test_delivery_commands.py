@@ -17,6 +17,7 @@ from foundation.cli import App, Shell
 from foundation.db import Database
 from foundation.errors import RefusedError
 from foundation.settings import read_settings
+from notify import texts
 from notify.carriers import Manner, Outcome, Promises
 from notify.cli import commands
 from notify.models import DeliveryState
@@ -45,7 +46,7 @@ class Terminal:
 @pytest.fixture
 def terminal(tmp_path: Path, database: Database) -> Iterator[Terminal]:
     with database.transaction() as session:
-        for name, role in (("dora", "delivery"), ("clara", "care")):
+        for name, role in (("dora", "delivery"), ("clara", "care"), ("mary", "marketing")):
             access.add_user(
                 session, name=name, display_name=name, password="long enough word", roles=[role], actor="test"
             )
@@ -103,6 +104,15 @@ def test_how_a_campaign_goes_out_is_said_before_its_release_and_kept(terminal: T
     assert put(database, rows) == 8
     assert terminal("delivery", "plan", "AS-1", "--failure-percent", "101", "--as", "dora").exit_code == 2
     assert terminal("delivery", "plan", "AS-1", "--as", "clara").exit_code == 2
+
+
+def test_a_text_that_two_save_at_once_is_refused_to_the_second(terminal: Terminal, monkeypatch):
+    words = ("text", "save", "told_by_two", "en", "{brand}: {credit}", "--as", "mary")
+    assert terminal(*words).exit_code == 0
+    # As if the other's were not yet committed when this one looked.
+    monkeypatch.setattr(texts, "_find_exact", lambda *_: None)
+    refused = terminal(*words)
+    assert (refused.exit_code, "somebody else made the same" in refused.output) == (2, True)
 
 
 def test_steering_needs_the_right_and_a_campaign(terminal: Terminal):

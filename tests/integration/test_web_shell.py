@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import IntegrityError
 
 import outage.web
 from foundation import clock
@@ -183,6 +184,15 @@ def test_the_health_check_is_open_and_says_when_the_records_are_gone(app, databa
 def test_the_health_check_fails_when_the_records_cannot_be_reached(settings, store, tmp_path):
     gone = Database(f"sqlite:///{tmp_path}/missing/records.db")
     assert make_app(settings, gone, store).test_client().get("/healthz").status_code == 503
+
+
+def test_what_somebody_else_made_meanwhile_is_a_conflict_and_no_crash(app, database):
+    with pytest.raises(IntegrityError) as caught:
+        add_staff(database, "noc")
+    for address, told in (("/audit", "Open the page again"), ("/api/v1/incidents", "at the same moment")):
+        with app.test_request_context(address):
+            answer = app.make_response(app.handle_user_exception(caught.value))
+            assert (answer.status_code, told in answer.get_data(as_text=True)) == (409, True)
 
 
 @pytest.mark.parametrize(
