@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from foundation import clock
@@ -168,6 +169,17 @@ def compared(name: str, run: Cost, rival: Cost, *, in_process: bool = True) -> t
 
 COMPARED = ("", "seconds", "run / this", "processor seconds", "run / this")
 """The header of rows of `compared`."""
+
+
+def page_of(client: FlaskClient, address: str) -> Callable[[], None]:
+    """A call of a page, which must answer with something."""
+
+    def get() -> None:
+        answer = client.get(address)
+        assert answer.status_code == 200, (address, answer.status)
+        assert answer.data
+
+    return get
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

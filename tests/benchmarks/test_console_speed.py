@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from foundation import clock
 from foundation.db import Database
@@ -46,15 +45,6 @@ def _times(work: Callable[[], object]) -> tuple[str, str]:
     first = data.seconds_of(work)
     again = sorted(data.seconds_of(work) for _ in range(_AGAIN))
     return f"{first * 1000:.0f}", f"{again[int(_AGAIN * 0.95) - 1] * 1000:.0f}"
-
-
-def _page(client: FlaskClient, address: str) -> Callable[[], object]:
-    def get() -> None:
-        answer = client.get(address)
-        assert answer.status_code == 200, (address, answer.status)
-        assert answer.data
-
-    return get
 
 
 def _incident(database: Database, *outages: OutageStart) -> str:
@@ -97,6 +87,6 @@ def test_the_pages_of_a_network_that_is_down(database: Database, store: Snapshot
         "map of the network": "/network/map.json",
     }
     rows = [("what breaks, asked of the use case", *_times(ask))]
-    rows += [(name, *_times(_page(client, address))) for name, address in pages.items()]
+    rows += [(name, *_times(data.page_of(client, address))) for name, address in pages.items()]
     title = f"{database.engine.dialect.name}: {network.CELLS:,} cells, {data.LINES:,} lines; milliseconds"
     data.print_table(title, ("", "first", "p95 of those after"), rows)

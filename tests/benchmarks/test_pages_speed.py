@@ -70,16 +70,7 @@ def _rows() -> Iterator[NewDelivery]:
 
 def page_times(client: FlaskClient, pages: dict[str, str]) -> list[tuple[str, ...]]:
     """Each page: milliseconds of its first call, then the median and the 95th percentile of those after it."""
-    return [(name, *_times(_page(client, address))) for name, address in pages.items()]
-
-
-def _page(client: FlaskClient, address: str) -> Callable[[], None]:
-    def get() -> None:
-        answer = client.get(address)
-        assert answer.status_code == 200, (address, answer.status)
-        assert answer.data
-
-    return get
+    return [(name, *_times(data.page_of(client, address))) for name, address in pages.items()]
 
 
 def _times(work: Callable[[], None]) -> tuple[str, ...]:
