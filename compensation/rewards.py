@@ -9,7 +9,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from compensation.feel import FeelType, Value
-from foundation.money import from_major
+from foundation.money import from_major, half_up
 
 
 class Per(StrEnum):
@@ -96,7 +96,7 @@ class RewardLine:
         """The same with another size; its cost goes with it, rounded half up."""
         if self.amount_minor is not None:
             return replace(self, amount_minor=int(size))
-        cost = None if self.cost_minor is None else int(self.cost_minor * size / self.size + Fraction(1, 2))
+        cost = None if self.cost_minor is None else half_up(self.cost_minor * size / self.size)
         if self.quantity is not None:
             return replace(self, quantity=size, cost_minor=cost)
         return replace(self, percent=size, cost_minor=cost)

@@ -77,6 +77,11 @@ def parse_minor(text: str, currency: str, *, where: str = "") -> int:
     return int(value.scaleb(digits))
 
 
+def half_up(value: Fraction) -> int:
+    """The nearest whole number of an amount that is not below zero; a half goes up."""
+    return int(value + Fraction(1, 2))
+
+
 def from_major(value: Fraction, currency: str) -> int:
     """Minor units of an exact amount in major units; raises ValueError when it is finer than the minor unit."""
     minor = value * 10 ** exponent(currency)

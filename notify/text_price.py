@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from foundation.errors import InputError
-from foundation.money import Money, check_currency, exponent
+from foundation.money import Money, check_currency, exponent, half_up
 
 _WHERE = "setting OUTAGE_TEXT_PRICE"
 _ACCEPTED = "an amount and a currency, such as 0.0392 GBP"
@@ -23,8 +23,7 @@ class PartPrice:
 
     def of(self, parts: int) -> Money:
         """The price of so many parts, rounded half up to the minor unit once."""
-        minor = self.amount * parts * 10 ** exponent(self.currency)
-        return Money(int(minor + Fraction(1, 2)), self.currency)
+        return Money(half_up(self.amount * parts * 10 ** exponent(self.currency)), self.currency)
 
 
 def read_price(said: str) -> PartPrice | None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from foundation import clock
 from foundation.audit import write_audit
 from foundation.errors import InputError, RefusedError
+from foundation.money import half_up
 from notify.accounts.book import NewEntry, add_entries, body_hash
 from notify.book_models import BookEntry
 
@@ -80,7 +81,7 @@ def _use_buckets(session: Session, account: str, day: date, at: datetime) -> lis
 
 def _bonus(bucket: BookEntry, top_up: NewEntry) -> NewEntry:
     exact = Fraction(top_up.amount_minor or 0) * Fraction(str(bucket.detail["percent"])) / 100
-    amount = int(exact + Fraction(1, 2))  # half up, both never negative
+    amount = half_up(exact)
     return NewEntry(
         key=f"bonus:{bucket.id}",
         account=top_up.account,
